@@ -47,7 +47,7 @@ def test_a_search_lists_some_and_says_how_to_go_on(tmp_path: Path) -> None:
     said = asked(tmp_path, "search_nodes", words="pack", limit=5)
     assert said.splitlines()[0].startswith("500 of 502 node classes match")
     assert len(said.splitlines()) == 7
-    assert "495 more: offset 5" in said
+    assert "495 more: continue with offset 5" in said
     assert asked(tmp_path, "search_nodes", words="pack", limit=5, offset=498).count("Pack") == 2
     assert "Loader" in asked(tmp_path, "search_nodes", gives="model")
 

@@ -123,7 +123,7 @@ def test_a_run_that_takes_long_goes_on_and_is_asked_for(root: Path, server: Simu
         last = await agent.call("job_status", job_id=job, wait_seconds=SECONDS)
         assert last.structured_content["state"] == "success"
         assert len(pictures(last)) == len(links(last)) == 1
-        assert "there is no job" in await agent.refused("job_status", job_id="nonsense")
+        assert "unknown job" in await agent.refused("job_status", job_id="nonsense")
         assert "ended already" in await agent.told("cancel_job", job_id=job)
 
     acting(root, server, act)
@@ -259,7 +259,9 @@ def test_jobs_are_bounded(root: Path, server: Simulator, monkeypatch: pytest.Mon
         with server.held_queue():
             for _ in range(2):
                 await agent.told("run_workflow", workflow=small_prompt(), wait_seconds=0)
-            assert "2 jobs are on the server" in await agent.refused("run_workflow", workflow=small_prompt())
+            assert "2 jobs are already on the server" in await agent.refused(
+                "run_workflow", workflow=small_prompt()
+            )
             for job in [*bench.jobs]:
                 await agent.told("cancel_job", job_id=job)
         for _ in range(4):

@@ -143,9 +143,9 @@ def test_a_workflow_is_written_below_the_root_in_each_form(root: Path) -> None:
         (".github/new.json", {}, "is hidden"),
         ("new.txt", {}, "must end with .json"),
         ("new.json", {"form": "python"}, "must end with .py"),
-        ("prompt.json", {}, "is there already"),
-        ("flow.py", {"form": "python", "overwrite": True}, "is there already"),
-        ("settings.json", {"overwrite": True}, "is there already"),
+        ("prompt.json", {}, "already exists"),
+        ("flow.py", {"form": "python", "overwrite": True}, "already exists"),
+        ("settings.json", {"overwrite": True}, "already exists"),
         ("folder.json", {"overwrite": True}, ""),
         ("prompt.json/new.json", {}, ""),
     ],
@@ -198,7 +198,7 @@ def test_resources_are_read_and_nothing_else(root: Path) -> None:
             "comfyflow://examples/txt2im", "comfyflow://guide/../..", "comfyflow://nodes/Nothing", "file:///etc/passwd",
             "comfyflow://jobs/1/0/a.png", "comfyflow://jobs/../../0", "comfyflow://jobs//", "x",
         ):  # fmt: skip
-            with pytest.raises(MCPError, match="there is no"):
+            with pytest.raises(MCPError, match="unknown"):
                 await agent.client.read_resource(address)
 
     with_tools(root, act)

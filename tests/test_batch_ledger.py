@@ -269,7 +269,9 @@ def test_a_full_disk_is_one_line_and_loses_nothing(path: Path, ledger: Ledger) -
     ledger.write([Added(0, {"text": "x"})])
     pages = ledger._database.execute("PRAGMA page_count").fetchone()[0]
     ledger._database.execute(f"PRAGMA max_page_count = {pages}")
-    with pytest.raises(LedgerError, match="database or disk is full; free some space and run the same command"):
+    with pytest.raises(
+        LedgerError, match="database or disk is full; free some space and run the same command"
+    ):
         ledger.write([Added(number, {"text": "x" * 4000}) for number in range(1, 30)])
     assert [row.number for row in ledger.rows()] == [0]
     ledger._database.execute("PRAGMA max_page_count = 1000000")

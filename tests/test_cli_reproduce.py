@@ -94,7 +94,7 @@ def test_a_lock_that_knows_another_version_is_told(command: Command, file: Path)
     Path("made.lock").write_text(text.replace(f'"{version}"', '"0.1.2"', 1))
     run = command("reproduce", str(darker(file)), "--simulate", "--lock", "made.lock")
     assert run.code == 1
-    assert "the lock is of 0.1.2" in run.err
+    assert "the lock is for 0.1.2" in run.err
     assert "[other_version]" in run.out
 
 
@@ -158,7 +158,7 @@ def test_bytes_are_compared_without_the_libraries_of_extras(
     monkeypatch.setattr("comfyflow.reproduction.comparison.needing", _missing)
     run = command(*words, "--tolerance", "bytes")
     assert run.code == 1, run.err
-    assert "not reproduced: other bytes; comparing pictures needs Pillow" in run.out
+    assert "not reproduced: different bytes; comparing pictures needs Pillow" in run.out
     assert Path(run.out.splitlines()[-1]).is_file()
     run = command(*words)
     assert (run.code, "pip install 'comfyflow-dsl[images]'" in run.err) == (2, True)

@@ -63,7 +63,7 @@ def test_marks_of_other_kinds_are_no_digest(mark: Any, tmp_path: Path) -> None:
 def test_what_was_not_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "prompt.json").write_text(json.dumps(MADE))
     (tmp_path / "plain.png").write_bytes(png(picture()))
-    with pytest.raises(ReproductionError, match=r"is JSON and no file that ComfyUI made.*`comfyflow run"):
+    with pytest.raises(ReproductionError, match=r"is JSON, not an output of ComfyUI.*`comfyflow run"):
         read_original(tmp_path / "prompt.json")
     with pytest.raises(WorkflowFileError, match="holds no workflow"):
         read_original(tmp_path / "plain.png")
@@ -305,7 +305,7 @@ def test_a_lock_says_what_is_different(client: Client, tmp_path: Path) -> None:
     assert "other_version" not in codes(reproduce(client, path, lock=lock)), "it is the same file"
     edited(path, lambda image: image.point(lambda level: 255 - level))
     found = reproduce(client, path, lock=lock)
-    assert "the server is ComfyUI 0.33.0, and the lock is of 0.27.0" in str(found)
+    assert "the server is ComfyUI 0.33.0, but the lock is for 0.27.0" in str(found)
 
 
 def test_a_file_with_only_a_workflow_is_converted(client: Client, tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def test_another_picture_is_not_within_a_tolerance_however_large() -> None:
 def test_other_sizes_are_told() -> None:
     found = compare_files(png(picture()), png(picture(size=(24, 16))))
     assert found.closeness == "different"
-    assert str(found) == "48x32, and the new one is 24x16"
+    assert str(found) == "48x32, but the new one is 24x16"
     assert not found.within(1.0)
 
 
@@ -122,7 +122,7 @@ def test_every_frame_of_an_animation_counts() -> None:
 
     assert compare_files(webp(1, 2), webp(1, 3)).closeness == "alike"
     assert (
-        compare_files(webp(1, 2), webp(1, 2, 3)).form == "48x32, 2 frames, and the new one is 48x32, 3 frames"
+        compare_files(webp(1, 2), webp(1, 2, 3)).form == "48x32, 2 frames, but the new one is 48x32, 3 frames"
     )
 
 
@@ -149,7 +149,7 @@ def test_samples_are_compared() -> None:
 
 def test_other_lengths_and_channels_of_a_sound_are_told() -> None:
     assert (
-        compare_files(flac(wave()), flac(wave(count=8820))).form == "4410 samples, and the new one has 8820"
+        compare_files(flac(wave()), flac(wave(count=8820))).form == "4410 samples, but the new one has 8820"
     )
     form = compare_files(flac(wave()), flac(wave(channels=2))).form
     assert form == "sound of 44100 Hz, mono, and the new one is sound of 44100 Hz, stereo"
@@ -166,7 +166,7 @@ def test_frames_and_sound_of_a_video_are_compared(tmp_path: Path) -> None:
     assert other.mean > 0.05
     assert compare_files(one, mp4(tmp_path, (0.2, 0.5))).closeness == "different"
     longer = compare_files(mp4(tmp_path, (0.2, 0.5)), mp4(tmp_path, (0.2, 0.5, 0.5)))
-    assert longer.form == "one ends after 2 frames, and one goes on"
+    assert longer.form == "one ends after 2 frames, the other continues"
 
 
 def test_tensors_are_compared_and_not_what_stands_beside_them() -> None:
@@ -194,7 +194,9 @@ def test_comparing_has_no_direction(seed: int, noise: int) -> None:
 def test_long_videos_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     one, other = mp4(tmp_path, (0.2, 0.5)), mp4(tmp_path, (0.2, 0.4))
     monkeypatch.setattr("comfyflow.reproduction.comparison.COMPARED_FRAMES", 1)
-    with pytest.raises(ReproductionError, match="2 frames of 48x32 are not compared: at most 1 frames"):
+    with pytest.raises(
+        ReproductionError, match="2 frames of 48x32 cannot be compared: the limit is 1 frames"
+    ):
         compare_files(one, other)
 
 

@@ -1,8 +1,8 @@
-"""Tools for agents: workflows, and what it takes to write them, over the Model Context Protocol.
+"""Tools for agents: workflows, and everything needed to write them, over the Model Context Protocol.
 
-``comfyflow mcp`` serves them, over standard input and output or over HTTP. Nothing here runs an agent's
-code: it gives JSON, or names a file below the root, and Python is run only of workflows that the user has
-named on the command line. Needs the extra ``mcp``.
+``comfyflow mcp`` serves them, over standard input and output or over HTTP. Nothing here runs an agent's code:
+an agent sends JSON, or names a file below the root; the only Python that runs is that of workflows named on
+the command line. Needs the extra ``mcp``.
 """
 
 from .published import PublishedWorkflow as PublishedWorkflow

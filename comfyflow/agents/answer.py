@@ -1,4 +1,4 @@
-"""What an agent is answered: text, small pictures and links, within a number of bytes."""
+"""Answers to agents: text, small pictures and links, within a number of bytes."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from mcp.types import CallToolResult, ContentBlock, ImageContent, TextContent
 from ..bounds import AGENT_ANSWER
 
 _ENVELOPE: Final = 600
-"""So many bytes are kept free for what the protocol puts around an answer."""
+"""How many bytes are reserved for what the protocol adds to an answer."""
 _LEAST_TEXT: Final = 1_500
-"""Pictures and links leave so many bytes to the text."""
+"""How many bytes pictures and links leave for the text."""
 _UNSHOWN: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-"""Controls, marks that turn the writing direction, and halves of surrogate pairs."""
+"""Control characters, marks that change the writing direction, and lone surrogates."""
 
 
 @dataclass
 class ToolAnswer:
-    """What a tool answers.
+    """A tool's answer.
 
     Attributes:
-        text: For the agent to read.
-        data: The same for programs, where it is worth that.
+        text: The text for the agent.
+        data: The same for programs, if useful.
         blocks: Pictures and links, the most important one first.
-        is_error: Whether the tool could not do what was asked.
-        limit: How many bytes it may have.
-        more: What to do for the rest, where the text is cut.
+        is_error: Whether the tool failed.
+        limit: The size limit, in bytes.
+        more: How to get the rest, if the text is cut.
     """
 
     text: str
@@ -44,7 +44,7 @@ class ToolAnswer:
     more: str = ""
 
     def result(self) -> CallToolResult:
-        """The answer as the protocol has it, within its limit."""
+        """The answer in the protocol's form, within its limit."""
         text, blocks = plain(self.text), [*self.blocks]
         kept = min(encoded_size(text), _LEAST_TEXT)
         while blocks and self._made("", blocks)[1] > self.limit - _ENVELOPE - kept:
@@ -63,42 +63,42 @@ class ToolAnswer:
 
 
 def plain(text: str) -> str:
-    """A text without what steers a terminal or hides how it is written; line ends stay.
+    """A string without characters that control a terminal or disguise text; line ends stay.
 
     Args:
-        text: What a server, a file or an error says.
+        text: Text from a server, a file or an error.
     """
     return _UNSHOWN.sub("\ufffd", text.replace("\r\n", "\n"))
 
 
 def one_line(text: str, longest: int = 200) -> str:
-    """A stranger's text as one short line.
+    """An untrusted string as one short line.
 
     Args:
         text: The text.
-        longest: How many letters are shown.
+        longest: How many characters are shown.
     """
     line = " ".join(plain(text[: longest + 1]).split())
     return line if len(text) <= longest else f"{line[:longest]}…"
 
 
 def encoded_size(text: str) -> int:
-    """How many bytes a text has in JSON."""
+    """The length of a string in JSON, in bytes."""
     return len(json.dumps(text, ensure_ascii=False).encode())
 
 
 def cut(text: str, room: int, more: str = "") -> str:
-    """A text that has no more bytes in JSON than there is room for, and says so where it was cut.
+    """Cut a string so that its JSON fits into a number of bytes, and mark the cut.
 
     Args:
         text: The text.
-        room: The bytes.
-        more: What to do for the rest.
+        room: The available bytes.
+        more: How to get the rest.
     """
     if len(text) <= room and encoded_size(text) <= room:
         return text
     hint = f"; {more}" if more else ""
-    end = f"\n… (cut here: the whole has {len(text):,} letters{hint})"
+    end = f"\n… (cut here: {len(text):,} characters in total{hint})"
     left = room - encoded_size(end)
     start = text[: max(left, 0)]
     length = bisect.bisect_right(

@@ -1,4 +1,4 @@
-"""What agents may read: a guide, examples, and the files that their jobs gave."""
+"""What agents may read: a guide, examples, and the output files of their jobs."""
 
 from __future__ import annotations
 
@@ -59,29 +59,29 @@ def _flux() -> Workflow[Any]:
 
 
 _EXAMPLES: Final[dict[str, tuple[str, Callable[[], Workflow[Any]]]]] = {
-    "txt2img": ("A picture of a text, with a checkpoint.", _txt2img),
-    "img2img": ("A picture of a picture and a text.", _img2img),
-    "hires": ("A picture that is sampled again, larger.", _hires),
-    "flux-txt2img": ("A picture of a text, with Flux.", _flux),
+    "txt2img": ("A picture from a prompt, with a checkpoint.", _txt2img),
+    "img2img": ("A picture from a picture and a prompt.", _img2img),
+    "hires": ("A picture that is sampled again at a larger size.", _hires),
+    "flux-txt2img": ("A picture from a prompt, with Flux.", _flux),
 }
 
 TEMPLATES: Final = (
     ResourceTemplate(
         name="node",
         uri_template=f"{NODES}{{class_type}}",
-        description="What a node class takes and gives.",
+        description="The inputs and outputs of a node class.",
         mime_type="text/plain",
     ),
     ResourceTemplate(
         name="output",
         uri_template=f"{OUTPUTS}{{job_id}}/{{number}}/{{name}}",
-        description="A file that a job gave.",
+        description="An output file of a job.",
     ),
 )
 
 
 def documents(bench: Workbench) -> list[Resource]:
-    """What can be read now; of files that jobs gave, the last ones.
+    """The resources that can be read now, including the latest output files of jobs.
 
     Args:
         bench: Has the jobs.
@@ -107,11 +107,11 @@ def documents(bench: Workbench) -> list[Resource]:
 
 
 def read_document(bench: Workbench, address: str) -> ReadResourceResult:
-    """What stands at an address.
+    """The content of an address.
 
     Args:
-        bench: What tools share.
-        address: The address, as it was listed or linked.
+        bench: The state that tools share.
+        address: The address, as listed or linked.
 
     Raises:
         ComfyflowError: There is nothing, or it is too large.
@@ -123,18 +123,18 @@ def read_document(bench: Workbench, address: str) -> ReadResourceResult:
         name = address[len(EXAMPLES) :]
         if name not in _EXAMPLES:
             hint = did_you_mean(name, _EXAMPLES, f"there are: {', '.join(_EXAMPLES)}")
-            raise CommandError(f"there is no example {one_line(name)!r}; {hint}")
+            raise CommandError(f"unknown example {one_line(name)!r}; {hint}")
         prompt = _EXAMPLES[name][1]().to_prompt()
         return _text(address, json.dumps(prompt, indent=1, ensure_ascii=False), "application/json")
     if address.startswith(NODES):
         name = address[len(NODES) :]
         node = bench.schema.now().get(name)
         if node is None:
-            raise CommandError(f"there is no node class {one_line(name)!r}: search_nodes finds some")
+            raise CommandError(f"unknown node class {one_line(name)!r}: use search_nodes to find one")
         return _text(address, cut(plain(describe_node(node)), _LONGEST), "text/plain")
     if address.startswith(OUTPUTS):
         return _output(bench, address)
-    raise CommandError(f"there is nothing at {one_line(address)}; resources/list tells what there is")
+    raise CommandError(f"nothing found at {one_line(address)}; resources/list lists what there is")
 
 
 def _output(bench: Workbench, address: str) -> ReadResourceResult:
@@ -148,13 +148,11 @@ def _output(bench: Workbench, address: str) -> ReadResourceResult:
     shown = bench.root.shown(file.path)
     if file.size > AGENT_RESOURCE:
         most = readable(AGENT_RESOURCE)
-        raise CommandError(
-            f"{shown} has {readable(file.size)}, and at most {most} are read; it is on the disk"
-        )
+        raise CommandError(f"{shown} has {readable(file.size)}, and at most {most} are read; it is on disk")
     try:
         data = base64.b64encode(file.path.read_bytes()).decode()
     except OSError as error:
-        raise CommandError(f"{shown} cannot be read any more: {error.strerror}") from None
+        raise CommandError(f"{shown} can no longer be read: {error.strerror}") from None
     return ReadResourceResult(
         contents=[BlobResourceContents(uri=address, mime_type=file.media_type, blob=data)]
     )

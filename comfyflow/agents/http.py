@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .server import AgentServer
 
 PATH: Final = "/mcp"
-"""Where the server answers."""
+"""The path that the server answers at."""
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -28,19 +28,19 @@ async def serve_http(
 ) -> None:
     """Serve over streamable HTTP, until it is interrupted.
 
-    A page in a browser reaches every port of its computer: so the names that the server may be called by
-    (``Host``) and the pages that may call it (``Origin``) are checked. By default these are this computer's.
+    A browser page can reach every port of its computer, so the server checks the names that it is called by
+    (``Host``) and the pages that call it (``Origin``). By default only this computer's are allowed.
 
     Args:
-        agents: Answers.
+        agents: Answers the requests.
         host: The address to listen on.
         port: The port; 0 picks a free one.
-        hosts: Further names that the server is called by.
-        token: What clients must show: ``Authorization: Bearer TOKEN``.
-        on_start: Told the address once it listens.
+        hosts: Additional names that the server may be called by.
+        token: The token that clients must send: ``Authorization: Bearer TOKEN``.
+        on_start: Called with the address once the server listens.
 
     Raises:
-        CommandError: Others reach the address, and there is no token or name; or it is in use.
+        CommandError: Other computers can reach the address, but there is no token or name; or it is in use.
     """
     import uvicorn
     from mcp.server.transport_security import TransportSecuritySettings
@@ -50,7 +50,7 @@ async def serve_http(
     if not is_loopback(host) and (token is None or not hosts):
         raise CommandError(
             f"--host {host} lets other computers write files and use the server: give --agent-token, which "
-            "clients must show, and --allow-host NAME, which they call this computer by"
+            "clients must send, and --allow-host NAME, the name that they call this computer by"
         )
     security = TransportSecuritySettings(
         allowed_hosts=[name for each in (*_LOOPBACK, *hosts) for name in (each, f"{each}:*")],
@@ -73,11 +73,11 @@ def _listening(host: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family)
     except OSError as error:
-        raise CommandError(f"cannot listen at {host}:{port}: {error.strerror or error}") from None
+        raise CommandError(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
 
 
 class Guarded:
-    """Lets in who shows the token; everybody else is answered 401.
+    """Admits requests that carry the token; answers all others with 401.
 
     Args:
         app: An ASGI application.
@@ -89,10 +89,10 @@ class Guarded:
         self._wanted = f"Bearer {token}".encode()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer a request, or have the application answer it.
+        """Answer a request, or pass it to the application.
 
         Args:
-            scope: See ASGI, as for the others.
+            scope: See ASGI, as for the other arguments.
             receive: Gives the request.
             send: Takes the answer.
         """

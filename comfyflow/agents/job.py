@@ -1,4 +1,4 @@
-"""A prompt that an agent has sent, from the check to the files that it gave."""
+"""A prompt that an agent has sent, from validation to its output files."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 JobState: TypeAlias = Literal[
     "sending", "queued", "running", "success", "partial_success", "failed", "cancelled", "lost"
 ]
-"""Where a job is. The last five are its ends."""
+"""The state of a job. The last five are final."""
 
 _CANCELLING: Final = 30.0
 
 
 @dataclass(frozen=True)
 class JobFile:
-    """A file that a job gave.
+    """An output file of a job.
 
     Attributes:
         path: Where it was written.
         node_id: The node that gave it.
-        media_type: What kind of file it is.
-        size: How many bytes it has.
+        media_type: Its MIME type.
+        size: Its size in bytes.
     """
 
     path: Path
@@ -43,10 +43,10 @@ class JobFile:
 
 
 class AgentJob:
-    """A prompt that an agent has sent. It goes on by itself; whoever waits for it only looks.
+    """A prompt that an agent has sent. It runs independently; waiting for it only observes it.
 
     Args:
-        name: What was run.
+        name: The name of what is run.
         source: The prompt.
         digest: Its hash.
         out: The folder that its files are written to.
@@ -76,27 +76,27 @@ class AgentJob:
 
     @property
     def ended(self) -> bool:
-        """Whether it has come to an end, well or not."""
+        """Whether it has ended, successfully or not."""
         return self.state not in ("sending", "queued", "running")
 
     def start(self, client: AsyncClient) -> None:
         """Send it.
 
         Args:
-            client: Of the server.
+            client: The server's client.
         """
         self._task = asyncio.create_task(self._run(client), name=f"job {self.id}")
 
     async def change(self) -> None:
-        """Wait until something is new."""
+        """Wait for news."""
         if not self.ended:
             await self._changed.wait()
 
     async def cancel(self) -> None:
-        """Take it off the server; returns when it is off.
+        """Remove it from the server, and wait until it is gone.
 
         Raises:
-            WaitTimeout: It still runs.
+            WaitTimeout: It is still running.
             ServerUnreachable: The server does not answer.
         """
         if self.ended:
@@ -109,7 +109,7 @@ class AgentJob:
             await self.change()
 
     def abandon(self) -> None:
-        """Follow it no more; the prompt stays on the server."""
+        """Stop following it; the prompt stays on the server."""
         if self._task is not None:
             self._task.cancel()
 
@@ -119,7 +119,7 @@ class AgentJob:
             self._handle = await client.submit(self._source, prompt_id=self.id)
             self._sent.set()
             if self._handle.report is not None:
-                self.troubles.append(f"the server left outputs out:\n{self._handle.report}")
+                self.troubles.append(f"the server dropped outputs:\n{self._handle.report}")
             self._tell("queued", "queued")
             async for event in self._handle.events(None):
                 self._see(event)
@@ -144,7 +144,7 @@ class AgentJob:
         return "success"
 
     async def _take(self, result: Result[Any]) -> None:
-        """Write the files; one that does not come costs no other."""
+        """Write the files; a failed download does not affect the others."""
         missing = result.missing
         self.troubles += [str(error) for error in missing.values()]
         for node_id in result._ids():

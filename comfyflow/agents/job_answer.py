@@ -1,4 +1,4 @@
-"""What an agent is told of a job: its state, small pictures, links to its files, and its hash."""
+"""Answers about jobs: state, small pictures, links to files, and the hash."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from .root import Root
 
 OUTPUTS: Final = "comfyflow://jobs/"
-"""What the address of a job's file begins with."""
+"""The prefix of the address of a job's file."""
 
 _PICTURES: Final = 4
 _FILES: Final = 20
 _SHARE: Final = 0.6
-"""So much of an answer is for pictures."""
+"""The share of an answer that is for pictures."""
 _LONGEST_TEXT: Final = 4_000
 
 JOB_SCHEMA: Final[dict[str, Any]] = {
@@ -32,9 +32,9 @@ JOB_SCHEMA: Final[dict[str, Any]] = {
     "properties": {
         "job_id": {"type": "string", "description": "Also the prompt's id on the server."},
         "state": {"type": "string"},
-        "hash": {"type": "string", "description": "Of what was run, whatever its ids and titles."},
+        "hash": {"type": "string", "description": "A hash of what was run, independent of ids and titles."},
         "files": {"type": "array", "items": {"type": "string"}},
-        "valid": {"type": "boolean", "description": "Where it was not sent: see validate_workflow."},
+        "valid": {"type": "boolean", "description": "If it was not sent: see validate_workflow."},
         "ok": {"type": "boolean"},
         "rests_on_files": {"type": "boolean"},
         "errors": {"type": "integer"},
@@ -44,11 +44,11 @@ JOB_SCHEMA: Final[dict[str, Any]] = {
 
 
 def file_address(job: AgentJob, number: int) -> str:
-    """The address at which an agent reads a file of a job.
+    """The address that an agent reads a job's file at.
 
     Args:
         job: The job.
-        number: Which of its files.
+        number: The index of the file.
     """
     return f"{OUTPUTS}{job.id}/{number}/{quote(job.files[number].path.name)}"
 
@@ -58,9 +58,9 @@ def job_answer(job: AgentJob, root: Root, side: int = SIDE, limit: int = AGENT_A
 
     Args:
         job: The job.
-        root: What its files are named from.
-        side: How many pixels the longer side of pictures has; 0 for none.
-        limit: How many bytes the answer may have.
+        root: The folder that its files are named relative to.
+        side: The longer side of pictures, in pixels; 0 for none.
+        limit: The size limit of the answer, in bytes.
     """
     data: dict[str, Any] = {"job_id": job.id, "state": job.state, "hash": job.digest}
     if not job.ended:
@@ -68,7 +68,9 @@ def job_answer(job: AgentJob, root: Root, side: int = SIDE, limit: int = AGENT_A
             f"job {job.id} ({job.name}) is {job.state}: {one_line(job.step)}\nhash {job.digest or 'unknown'}"
         )
         return ToolAnswer(
-            f"{text}\njob_status with wait_seconds waits for it; cancel_job ends it", data, limit=limit
+            f"{text}\ncall job_status with wait_seconds to wait for it, or cancel_job to stop it",
+            data,
+            limit=limit,
         )
     lines = [
         f"{job.state}: job {job.id} ({job.name}), {job.seconds:.1f} s",
@@ -100,7 +102,7 @@ def _links(job: AgentJob) -> Iterator[ResourceLink]:
 
 
 def _pictures(job: AgentJob, side: int, limit: int) -> Iterator[ImageContent]:
-    """The first pictures, each as large as there is room for."""
+    """The first pictures, each as large as fits."""
     shown = [file for file in job.files if kind_of(file.path.name) in ("picture", "video")][:_PICTURES]
     for file in shown if side else ():
         data = _fitting(file, side, int(limit * _SHARE / len(shown)))
@@ -109,7 +111,7 @@ def _pictures(job: AgentJob, side: int, limit: int) -> Iterator[ImageContent]:
 
 
 def _fitting(file: JobFile, side: int, room: int) -> str:
-    """A picture in base64 that has no more bytes than there is room for; ``""`` where there can be none."""
+    """A picture in base64 that fits into the available bytes; ``""`` if none can be made."""
     from PIL import Image
 
     if file.size > THUMBNAIL_SOURCE:
@@ -128,6 +130,6 @@ def _fitting(file: JobFile, side: int, room: int) -> str:
         BoundsError,
         MissingExtraError,
         Image.DecompressionBombError,
-    ):  # what Pillow and PyAV raise for what they cannot show
+    ):  # what Pillow and PyAV raise for files that they cannot show
         return ""
     return ""

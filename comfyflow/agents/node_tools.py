@@ -1,4 +1,4 @@
-"""Tools that look at node classes: the way into a server that an agent has never seen."""
+"""Tools that show node classes: how an agent gets to know a new server."""
 
 from __future__ import annotations
 
@@ -18,38 +18,41 @@ if TYPE_CHECKING:
     from .workbench import Workbench
 
 _LONGEST_CLASS: Final = 6_000
-"""So many letters of one class are told where several are asked for."""
+"""How many characters of each class are shown if several are requested."""
 _NAMED: Final = 10
 
 
 class SearchNodes(BoundedArguments):
-    """Find node classes by words in their name, title, category or aliases, and by what they take or give.
+    """Find node classes by words in their name, title, category or aliases, and by the types of their inputs
+    and outputs.
 
-    All words must match; no words list everything that fits the types. Answers one class a line:
-    name, title, category. describe_node tells the inputs and outputs of a class.
+    All words must match; without words, everything that fits the types is listed. Each line has one class:
+    name, title, category. describe_node shows the inputs and outputs of a class.
     """
 
-    words: str = Field("", max_length=400, description="Words to look for: 'load image'.")
-    takes: str | None = Field(None, max_length=100, description="A type that an input must take: 'LATENT'.")
+    words: str = Field("", max_length=400, description="Words to search for: 'load image'.")
+    takes: str | None = Field(None, max_length=100, description="A type that an input must accept: 'LATENT'.")
     gives: str | None = Field(None, max_length=100, description="A type that an output must have: 'IMAGE'.")
-    limit: int = Field(30, ge=1, le=1_000, description="How many are listed.")
-    offset: int = Field(0, ge=0, description="How many of the first are left out.")
-    refresh: bool = Field(False, description="Ask the server again: its packs have changed.")
+    limit: int = Field(30, ge=1, le=1_000, description="How many to list.")
+    offset: int = Field(0, ge=0, description="How many to skip.")
+    refresh: bool = Field(False, description="Ask the server again, because its packs have changed.")
 
 
 class DescribeNode(BoundedArguments):
-    """Tell what node classes take and give: types, ranges, defaults, choices, and the outputs by number.
+    """Describe node classes: input types, ranges, defaults, choices, and the outputs by number.
 
-    Of long lists of choices, such as model files, the first are told: choices_of lists those of one
-    input, and containing filters them. Texts in the answer come from the server's node packs.
+    Long lists of choices, such as model files, are shortened: choices_of lists all of one input, and
+    containing filters them. Text in the answer comes from the server's node packs.
     """
 
     names: list[str] = Field(
         min_length=1, max_length=_NAMED, description="Class names, exactly: ['KSampler']."
     )
-    choices_of: str | None = Field(None, description="An input whose choices are listed.")
-    containing: str = Field("", max_length=200, description="With choices_of: only those with this text.")
-    offset: int = Field(0, ge=0, description="With choices_of: how many of the first are left out.")
+    choices_of: str | None = Field(None, description="The input whose choices to list.")
+    containing: str = Field(
+        "", max_length=200, description="With choices_of: only choices that contain this text."
+    )
+    offset: int = Field(0, ge=0, description="With choices_of: how many to skip.")
 
 
 async def search_nodes(bench: Workbench, asked: SearchNodes, _progress: Progress) -> ToolAnswer:
@@ -62,7 +65,9 @@ async def search_nodes(bench: Workbench, asked: SearchNodes, _progress: Progress
     rest = len(found) - asked.offset - len(shown)
     lines = [f"{len(found)} of {len(index)} node classes match; {index.source}", *map(_line, shown)]
     if rest > 0:
-        lines.append(f"… {rest} more: offset {asked.offset + len(shown)} goes on, more words narrow it")
+        lines.append(
+            f"… {rest} more: continue with offset {asked.offset + len(shown)}, or narrow it with more words"
+        )
     more = "a smaller limit, and offset"
     return ToolAnswer("\n".join(lines), limit=asked.max_bytes, more=more)
 
@@ -110,7 +115,7 @@ def _described(bench: Workbench, asked: DescribeNode) -> ToolAnswer:
         else:
             text = describe_node(node)
             several = len(asked.names) > 1 and len(text) > _LONGEST_CLASS
-            parts.append(f"{text[:_LONGEST_CLASS]}\n… (ask for {name} alone)" if several else text)
+            parts.append(f"{text[:_LONGEST_CLASS]}\n… (ask only for {name})" if several else text)
     return ToolAnswer(
         "\n\n".join(parts),
         is_error=lacking == len(parts),
@@ -121,8 +126,8 @@ def _described(bench: Workbench, asked: DescribeNode) -> ToolAnswer:
 
 def _lacking(bench: Workbench, name: str) -> str:
     near = nearest_names(name, bench.schema.index().names)
-    hint = f". Did you mean {', '.join(map(one_line, near))}?" if near else ": search_nodes finds some"
-    return f"there is no node class {one_line(name)!r}{hint}"
+    hint = f". Did you mean {', '.join(map(one_line, near))}?" if near else ": use search_nodes to find one"
+    return f"unknown node class {one_line(name)!r}{hint}"
 
 
 def _choices(node: NodeSchema, asked: DescribeNode) -> str:
@@ -134,7 +139,7 @@ def _choices(node: NodeSchema, asked: DescribeNode) -> str:
         return f"{node.class_type} has no input {one_line(wanted)!r}; it has: {there}"
     offered = entry.offered
     if offered is None:
-        return f"{node.class_type}.{wanted} is not a choice: it takes {one_line(entry.type)}"
+        return f"{node.class_type}.{wanted} has no choices: it takes {one_line(entry.type)}"
     texts = [each if isinstance(each, str) else json.dumps(each, ensure_ascii=False) for each in offered]
     fitting = [text for text in texts if asked.containing.lower() in text.lower()]
     lines = [f"{node.class_type}.{wanted}: {len(fitting)} of {len(texts)} choices"]
@@ -142,7 +147,7 @@ def _choices(node: NodeSchema, asked: DescribeNode) -> str:
 
 
 def _entries(node: NodeSchema) -> list[InputSchema]:
-    """The inputs of a class, with those that dynamic ones may bring."""
+    """The inputs of a class, including those that dynamic inputs may add."""
     found: list[InputSchema] = []
     waiting = [*reversed(node.inputs)]
     while waiting:

@@ -1,4 +1,4 @@
-"""Workflows that the user has named on the command line: each is a tool of its own."""
+"""Workflows that the user has named on the command line: each is its own tool."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _TOLD = 20
 
 @dataclass(frozen=True)
 class PublishedWorkflow:
-    """A workflow that agents may run by its name.
+    """A workflow that agents can run by name.
 
     Attributes:
         name: Its name, as a tool.
         description: What it does.
-        json_schema: Of its parameters.
-        parameters: The same, as those of a function.
-        make: Makes the workflow of arguments that fit.
+        json_schema: The JSON Schema of its parameters.
+        parameters: The same, as function parameters.
+        make: Makes the workflow from valid arguments.
     """
 
     name: str
@@ -33,13 +33,13 @@ class PublishedWorkflow:
     make: Callable[[Mapping[str, Any]], Source]
 
     def arguments(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The arguments in an object of JSON; all that is wrong with it is told at once.
+        """Read the arguments from a JSON object; all problems are reported together.
 
         Args:
-            values: By the name of the parameter.
+            values: By parameter name.
 
         Raises:
-            CommandError: A name is unknown, a value does not fit, or one is missing.
+            CommandError: A name is unknown, a value is invalid, or one is missing.
         """
         made, wrong = Parameters(self.parameters).read_json(values)
         if wrong:

@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 
 def python_text(source: Source, schema: Schema, *, name: str = "", flat: bool = False) -> str:
-    """The Python of a workflow.
+    """Write a workflow as Python.
 
-    Its node classes are imported from ``comfynodes``: the package that is installed where that has them, else
-    one that `gen-stubs` will write from the same server.
+    Its node classes are imported from ``comfynodes``: the installed package if that has them, else one that
+    `gen-stubs` can write from the same server.
 
     Args:
         source: The workflow.
-        schema: Of its node classes.
-        name: What the function is called.
-        flat: No functions for subgraphs.
+        schema: The schema of its node classes.
+        name: The function's name.
+        flat: Whether to write no functions for subgraphs.
 
     Raises:
-        PythonSourceError: No Python program can make it, or what was written does not give the same graph.
+        PythonSourceError: No Python program can make it, or the written one does not give the same graph.
         SchemaError: The server does not answer.
     """
     from ..python_source import to_python
@@ -43,5 +43,5 @@ def python_text(source: Source, schema: Schema, *, name: str = "", flat: bool = 
         text = to_python(graph, whole, name=name, flat=flat, package=STUBS)
         found = prove_with_new_package(text, graph, whole, package=STUBS)
     if not found.empty:
-        raise PythonSourceError(f"the Python does not give the same graph, and is not told:\n{found}")
+        raise PythonSourceError(f"the Python does not give the same graph, so it is not shown:\n{found}")
     return text

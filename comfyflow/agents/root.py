@@ -1,4 +1,4 @@
-"""The folder that agents may name files in."""
+"""The folder whose files agents may name."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _LONGEST: Final = 4096
 
 
 class Root:
-    """The folder below which files are read and written. What leads out of it, or is hidden, is refused.
+    """The folder whose files are read and written. Paths outside it and hidden files are refused.
 
     Args:
         folder: The folder.
 
     Raises:
-        CommandError: There is no such folder.
+        CommandError: The folder does not exist.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -30,27 +30,27 @@ class Root:
         self.folder: Final = folder.resolve()
 
     def file(self, text: str) -> Path:
-        """A file that is there.
+        """An existing file.
 
         Args:
-            text: Its path, from the root on.
+            text: Its path, relative to the root.
 
         Raises:
             CommandError: It is outside, hidden, or not a file.
         """
         path = self.inside(text)
         if not is_file(path):
-            raise CommandError(f"there is no file {one_line(text)} below the root")
+            raise CommandError(f"file not found below the root: {one_line(text)}")
         return path
 
     def inside(self, text: str) -> Path:
         """A path below the root, with all links followed.
 
         Args:
-            text: The path, from the root on.
+            text: The path, relative to the root.
 
         Raises:
-            CommandError: It leads out of the root, or is hidden.
+            CommandError: It is outside the root, or hidden.
         """
         if not text or len(text) > _LONGEST or not text.isprintable():
             raise CommandError(f"{one_line(text)!r} is not a path")
@@ -66,7 +66,7 @@ class Root:
         return path
 
     def shown(self, path: Path) -> str:
-        """A path below the root as an agent names it.
+        """A path below the root, relative to it.
 
         Args:
             path: The path.
@@ -77,13 +77,13 @@ class Root:
             return path.name
 
     def refuse_outside(self, values: Mapping[str, Any]) -> None:
-        """Refuse values that name files elsewhere on this computer: workflows upload what they are given.
+        """Refuse values that name files elsewhere on this computer: workflows upload the files that they get.
 
         Args:
-            values: JSON, by the name of the parameter.
+            values: JSON values, by parameter name.
 
         Raises:
-            CommandError: There is one; says which.
+            CommandError: One does; the message names it.
         """
         for name, value in values.items():
             waiting: list[Any] = [value]
@@ -101,7 +101,7 @@ class Root:
             named = 0 < len(text) <= _LONGEST and any(
                 path.exists() for path in (self.folder / text, Path(text).expanduser())
             )
-        except (OSError, ValueError, RuntimeError):  # no path, or nobody's home
+        except (OSError, ValueError, RuntimeError):  # not a path, or an unknown user's home
             return
         if named:
             try:

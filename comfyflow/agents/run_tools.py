@@ -1,4 +1,4 @@
-"""Tools that run workflows, look at what became of them, and write files."""
+"""Tools that run workflows, check on them, and write files."""
 
 from __future__ import annotations
 
@@ -30,43 +30,46 @@ _CANCEL_SECONDS: Final = 10.0
 
 
 class RunWorkflow(WorkflowArguments):
-    """Run a workflow on the server, and give its pictures small, its files and its hash.
+    """Run a workflow on the server, and return small versions of its pictures, its files and its hash.
 
-    It is checked first. What takes longer than wait_seconds goes on: job_status tells how it is, and
-    cancel_job ends it. The files are written below the root.
+    It is checked first. A job that takes longer than wait_seconds keeps running: job_status reports on it,
+    and cancel_job stops it. The files are written below the root.
     """
 
     wait_seconds: float | None = Field(
-        None, ge=0, le=3_600, description="How long to wait for it; by default as the server was started."
+        None,
+        ge=0,
+        le=3_600,
+        description="How long to wait for it; the default is set when this MCP server is started.",
     )
     thumbnail: int = Field(
-        SIDE, ge=0, le=1_024, description="How many pixels the longer side of pictures has; 0 for none."
+        SIDE, ge=0, le=1_024, description="The longer side of pictures, in pixels; 0 for none."
     )
 
 
 class JobStatus(BoundedArguments):
-    """Tell how a job is, and what it gave if it has ended. Without job_id, list the jobs."""
+    """Report a job's state, and its outputs if it has ended. Without job_id, list the jobs."""
 
-    job_id: str | None = Field(None, description="As run_workflow told it.")
+    job_id: str | None = Field(None, description="The id from run_workflow.")
     wait_seconds: float = Field(0, ge=0, le=3_600, description="How long to wait for its end.")
     thumbnail: int = Field(SIDE, ge=0, le=1_024, description="See run_workflow.")
 
 
 class CancelJob(ToolArguments):
-    """Take a job off the server: out of its queue, or stopped while it runs."""
+    """Cancel a job: remove it from the queue, or stop it while it runs."""
 
-    job_id: str = Field(description="As run_workflow told it.")
+    job_id: str = Field(description="The id from run_workflow.")
 
 
 class WriteWorkflow(WorkflowArguments):
-    """Write a workflow into a file below the root: prompt JSON, JSON that opens in the editor, or Python.
+    """Write a workflow to a file below the root: prompt JSON, JSON that opens in the editor, or Python.
 
-    A file that is there is replaced only with overwrite, and only if it holds a workflow in JSON.
+    An existing file is replaced only with overwrite, and only if it contains a workflow in JSON.
     """
 
-    path: str = Field(description="The file, from the root on: .json, or .py for Python.")
-    form: Literal["prompt", "editor", "python"] = Field("prompt", description="What is written.")
-    overwrite: bool = Field(False, description="Replace a file of JSON that is there.")
+    path: str = Field(description="The file, relative to the root: .json, or .py for Python.")
+    form: Literal["prompt", "editor", "python"] = Field("prompt", description="The form to write.")
+    overwrite: bool = Field(False, description="Replace an existing JSON file.")
 
 
 async def run_workflow(bench: Workbench, asked: RunWorkflow, progress: Progress) -> ToolAnswer:
@@ -89,16 +92,16 @@ async def run_given(
 ) -> ToolAnswer:
     """Check a workflow, send it, and wait for a while.
 
-    A call that the client cancels takes the prompt off the server.
+    If the client cancels the call, the prompt is removed from the server.
 
     Args:
         bench: What tools share.
-        given: What `Workbench.read` takes.
-        name: What to call it.
+        given: The argument of `Workbench.read`.
+        name: The job's name.
         seconds: How long to wait.
-        progress: Tells how far it is.
-        thumbnail: How many pixels the longer side of pictures has.
-        limit: How many bytes the answer may have.
+        progress: Reports the progress.
+        thumbnail: The longer side of pictures, in pixels.
+        limit: The size limit of the answer, in bytes.
     """
     ready = await bench.aside(_ready, bench, *given)
     if isinstance(ready, ToolAnswer):
@@ -116,12 +119,12 @@ async def run_given(
 
 
 async def wait_for(job: AgentJob, seconds: float, progress: Progress) -> None:
-    """Wait until a job has ended, or the time is over.
+    """Wait until a job has ended, or the time is up.
 
     Args:
         job: The job.
         seconds: How long to wait at most.
-        progress: Told whenever it has come further.
+        progress: Called on progress.
     """
     end = time.monotonic() + seconds
     told = -1.0
@@ -150,7 +153,7 @@ async def cancel_job(bench: Workbench, asked: CancelJob, _progress: Progress) ->
     job = bench.job(asked.job_id)
     was = job.state
     await job.cancel()
-    told = f"job {job.id} had ended already: {was}" if was == job.state else f"job {job.id} is {job.state}"
+    told = f"job {job.id} had already ended: {was}" if was == job.state else f"job {job.id} is {job.state}"
     return ToolAnswer(told)
 
 
@@ -165,9 +168,7 @@ async def write_workflow(bench: Workbench, asked: WriteWorkflow, _progress: Prog
         replaced = path.exists()
         if replaced and not (asked.overwrite and _is_workflow(path, suffix)):
             shown = bench.root.shown(path)
-            raise CommandError(
-                f"{shown} is there already; overwrite replaces JSON of a workflow, nothing else"
-            )
+            raise CommandError(f"{shown} already exists; overwrite replaces only JSON files with a workflow")
         source, schema = bench.read(asked.workflow, asked.parameters)
         text = _text(source, schema, asked.form)
         with SavedFile(path, overwrite=replaced, renamed=False) as saved:
@@ -190,7 +191,7 @@ def _text(source: Source, schema: Schema, form: str) -> str:
 
 
 def _is_workflow(path: Path, suffix: str) -> bool:
-    """Whether a file may be replaced: it holds a workflow, and nothing that somebody wrote by hand."""
+    """Whether a file may be replaced: it contains a workflow, not something written by hand."""
     if suffix != ".json":
         return False
     try:
@@ -201,7 +202,7 @@ def _is_workflow(path: Path, suffix: str) -> bool:
 
 
 def _ready(bench: Workbench, given: object, parameters: Mapping[str, Any]) -> tuple[Source, str] | ToolAnswer:
-    """A workflow that may be sent, and its hash; or why it may not."""
+    """A workflow that may be sent, with its hash; or why it must not be."""
     try:
         source, schema = bench.read(given, parameters)
     except ConversionError as error:
@@ -228,5 +229,5 @@ RUN_TOOLS: Final[tuple[AgentTool[Any], ...]] = (
     AgentTool("run_workflow", "Run a workflow", RunWorkflow, RUNS, run_workflow, JOB_SCHEMA),
     AgentTool("job_status", "Look at a job", JobStatus, LOOKS, job_status),
     AgentTool("cancel_job", "Cancel a job", CancelJob, ENDS, cancel_job),
-    AgentTool("write_workflow", "Write a workflow into a file", WriteWorkflow, WRITES, write_workflow),
+    AgentTool("write_workflow", "Write a workflow to a file", WriteWorkflow, WRITES, write_workflow),
 )

@@ -1,4 +1,4 @@
-"""The node classes that agents work with: a server's as they are now, or those of a file."""
+"""The node classes that agents work with: a server's current ones, or those in a file."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from ..schema.node_index import NodeIndex
 from ..source import reference_schema
 
 _KEPT_SECONDS: Final = 600.0
-"""A server's list of classes changes when it starts anew, which is seldom."""
+"""A server's list of classes changes only when it restarts, which is rare."""
 
 
 class SchemaInUse:
     """The node classes that workflows are checked against.
 
-    A server's classes and files change while agents work for hours: so it is asked again for the classes of
-    each workflow. Only the index for searches, for which all classes are read, is kept for a while.
+    A server's classes and files can change while agents work for hours, so the classes of each workflow are
+    requested again. Only the search index, which needs all classes, is kept for a while.
 
     Args:
-        ask: Gives the classes, as they are now; None where nobody has named a server or a file. Then they are
-            those that a workflow was written with, or the reference package's.
-        changes: Whether they may be others the next time.
+        ask: Returns the current classes; None if no server or file was named. Then a workflow's own classes
+            are used, or the reference package's.
+        changes: Whether they may have changed the next time.
     """
 
     def __init__(self, ask: Callable[[], Schema] | None, *, changes: bool) -> None:
@@ -34,7 +34,7 @@ class SchemaInUse:
         self._read_at = 0.0
 
     def now(self) -> Schema:
-        """The classes as they are now.
+        """The current classes.
 
         Raises:
             SchemaError: The server does not answer, or the file cannot be read.
@@ -47,7 +47,7 @@ class SchemaInUse:
         return schema
 
     def named(self) -> Schema | None:
-        """The classes as they are now, of a server or a file that somebody has named; or None.
+        """The current classes of the named server or file; or None.
 
         Raises:
             SchemaError: See `now`.
@@ -55,10 +55,10 @@ class SchemaInUse:
         return self.now() if self._ask is not None else None
 
     def index(self, *, anew: bool = False) -> NodeIndex:
-        """All classes, to be searched.
+        """All classes, for searching.
 
         Args:
-            anew: Whether to read them again, whatever is kept.
+            anew: Whether to read them again, even if they are cached.
 
         Raises:
             SchemaError: See `now`.

@@ -1,4 +1,4 @@
-"""The server of the Model Context Protocol: which tools and resources there are, and who answers."""
+"""The Model Context Protocol server: its tools and resources, and the dispatch of calls."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 TOOLS: Final[Mapping[str, AgentTool[Any]]] = {
     tool.name: tool for tool in (*NODE_TOOLS, *WORKFLOW_TOOLS, *RUN_TOOLS)
 }
-"""The tools that are there without any workflow."""
+"""The tools that exist without any workflow."""
 
 _LOG: Final = logging.getLogger("comfyflow.agents")
 
@@ -63,7 +63,7 @@ class AgentServer:
     def __init__(self, bench: Workbench) -> None:
         self.bench: Final = bench
         published = bench.published
-        names = f" Workflows that are tools of their own: {', '.join(published)}." if published else ""
+        names = f" Workflows that are tools: {', '.join(published)}." if published else ""
         self.server: Final[Server[Any]] = Server(
             "comfyflow",
             version=__version__,
@@ -108,8 +108,8 @@ class AgentServer:
             return await run_given(bench, (name, given), name, seconds, progress, SIDE, AGENT_ANSWER)
         tool = TOOLS.get(name)
         if tool is None:
-            hint = did_you_mean(name, [*bench.published, *TOOLS], "tools/list tells which there are")
-            raise MCPError(INVALID_PARAMS, f"there is no tool {one_line(name)!r}; {hint}")
+            hint = did_you_mean(name, [*bench.published, *TOOLS], "tools/list lists them")
+            raise MCPError(INVALID_PARAMS, f"unknown tool {one_line(name)!r}; {hint}")
         return await tool.run(bench, given, progress)
 
     async def _list_resources(

@@ -1,4 +1,4 @@
-"""A tool: its name, what it takes, what it may do, and what it does."""
+"""A tool: its name, its arguments, what it may do, and its function."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ from .answer import ToolAnswer, one_line
 from .workbench import Workbench
 
 Progress: TypeAlias = Callable[[float, float, str], Awaitable[None]]
-"""Tells a client how far a call is: done, of how much, and what happens now."""
+"""Reports a call's progress to the client: done, total, and the current step."""
 
 _TOLD: Final = 10
 
 LOOKS: Final = ToolAnnotations(
     read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
 )
-"""Of what only looks."""
+"""For tools that only read."""
 RUNS: Final = ToolAnnotations(
     read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True
 )
-"""Of what spends a server's time, and writes new files."""
+"""For tools that use server time, and write new files."""
 ENDS: Final = ToolAnnotations(
     read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=True
 )
-"""Of what ends something on a server."""
+"""For tools that stop something on a server."""
 WRITES: Final = ToolAnnotations(
     read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False
 )
-"""Of what writes a file, perhaps over another."""
+"""For tools that write a file, perhaps over another."""
 
 
 class ToolArguments(BaseModel):
-    """What a tool takes. The docstring is what agents are told of the tool."""
+    """The arguments of a tool. The docstring is the description that agents see."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", protected_namespaces=())
 
 
 class BoundedArguments(ToolArguments):
-    """What a tool takes whose answer may be long."""
+    """The arguments of a tool whose answer may be long."""
 
     max_bytes: int = Field(
-        AGENT_ANSWER, ge=2_000, le=AGENT_ANSWER_MOST, description="How many bytes the answer may have."
+        AGENT_ANSWER, ge=2_000, le=AGENT_ANSWER_MOST, description="The size limit of the answer, in bytes."
     )
 
 
@@ -61,12 +61,12 @@ class AgentTool(Generic[A]):
     """One tool.
 
     Attributes:
-        name: What agents call it.
-        title: What people call it.
-        arguments: What it takes.
-        hints: What it may do: clients ask people for permission by it.
-        call: Does it.
-        output_schema: Of the data in its answer, where there is some.
+        name: Its name for agents.
+        title: Its name for users.
+        arguments: Its arguments.
+        hints: What it may do: clients use this to ask users for permission.
+        call: The function.
+        output_schema: The schema of the data in its answer, if any.
     """
 
     name: str
@@ -77,7 +77,7 @@ class AgentTool(Generic[A]):
     output_schema: Mapping[str, Any] | None = None
 
     def listed(self) -> Tool:
-        """The tool as the protocol lists it."""
+        """The tool in the protocol's form."""
         return Tool(
             name=self.name,
             title=self.title,
@@ -91,12 +91,12 @@ class AgentTool(Generic[A]):
         """Call it.
 
         Args:
-            bench: What tools share.
+            bench: The state that tools share.
             given: The arguments, as the client sent them.
-            progress: Tells how far it is.
+            progress: Reports the progress.
 
         Raises:
-            ComfyflowError: It cannot do what was asked.
+            ComfyflowError: It failed.
         """
         try:
             arguments = self.arguments.model_validate(dict(given))

@@ -1,4 +1,4 @@
-"""What the tools of one server share: the node classes, the root, the workflows and the jobs."""
+"""The state that the tools of one server share: node classes, root, workflows and jobs."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ T = TypeVar("T")
 
 
 class Workbench:
-    """What the tools share; an asynchronous context manager, which ends what it has open.
+    """The state that tools share; an asynchronous context manager, which closes what it has opened.
 
     Args:
-        root: The folder that files are named in.
+        root: The folder that files are named relative to.
         out: The folder that outputs are written to, below the root.
         schema: The node classes.
-        connect: Makes a client of the server that runs prompts; called when the first one is run.
+        connect: Creates a client of the server that runs prompts; called for the first one.
         published: The workflows that are tools, by name.
-        wait_seconds: How long a call waits for a prompt before it answers that it still runs.
+        wait_seconds: How long a call waits for a prompt before it answers that the prompt is still running.
         allow_paid: Whether nodes that call paid services may run.
     """
 
@@ -82,7 +82,7 @@ class Workbench:
                 await self._client.close()
 
     async def aside(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call what takes long in a thread; one at a time, because schemas are read as they are looked at.
+        """Call a slow function in a thread; one at a time, because schemas are read on access.
 
         Args:
             function: What to call.
@@ -93,15 +93,15 @@ class Workbench:
         return await anyio.to_thread.run_sync(call, limiter=self._one_thread)
 
     def read(self, given: object, parameters: Mapping[str, Any] | None = None) -> tuple[Source, Schema]:
-        """A workflow that an agent names or writes, and the classes that it is looked at with.
+        """A workflow that an agent names or writes, with the node classes for it.
 
         Args:
-            given: JSON of a prompt or of the editor, the text of one, a file below the root, or the name
-                of a published workflow.
-            parameters: Of a published workflow.
+            given: Prompt JSON or editor JSON, as a value or a string, a file below the root, or the name of a
+                published workflow.
+            parameters: The parameters of a published workflow.
 
         Raises:
-            ComfyflowError: It is none of these, or cannot be read or converted.
+            ComfyflowError: It is not one of these, or cannot be read or converted.
         """
         if isinstance(given, str):
             found = self.published.get(given)
@@ -137,7 +137,7 @@ class Workbench:
         if given.endswith(".py") or head.endswith(".py"):
             raise CommandError(
                 f"{one_line(given)} is Python, which is not run here. Name it on the command line of "
-                "`comfyflow mcp`, and it becomes a tool; or give prompt JSON"
+                "`comfyflow mcp` to make it a tool, or give prompt JSON"
             )
         try:
             file = self.root.file(given)
@@ -167,7 +167,7 @@ class Workbench:
         """
         running = [each for each in self.jobs.values() if not each.ended]
         if len(running) >= AGENT_JOBS:
-            raise CommandError(f"{len(running)} jobs are on the server already: wait for one, or cancel one")
+            raise CommandError(f"{len(running)} jobs are already on the server: wait for one, or cancel one")
         ended = [each.id for each in self.jobs.values() if each.ended]
         for old in ended[: max(len(ended) - AGENT_ENDED_JOBS + 1, 0)]:
             del self.jobs[old]
@@ -185,5 +185,5 @@ class Workbench:
         """
         found = self.jobs.get(job_id)
         if found is None:
-            raise CommandError(f"there is no job {one_line(job_id)!r}; job_status without an id lists them")
+            raise CommandError(f"unknown job {one_line(job_id)!r}; job_status without an id lists them")
         return found

@@ -1,4 +1,4 @@
-"""Tools that look at a workflow: is it right, what is it, what has changed. Nothing is sent or written."""
+"""Tools that examine a workflow: is it valid, what is it, what has changed. Nothing is sent or written."""
 
 from __future__ import annotations
 
@@ -22,66 +22,68 @@ if TYPE_CHECKING:
     from .workbench import Workbench
 
 _WORKFLOW: Final = (
-    "Prompt JSON ({node id: {class_type, inputs}}) or JSON of the editor, as an object or a text; or the "
-    "path of a file below the root that holds one (a PNG that ComfyUI made, too); or a workflow tool's name."
+    "Prompt JSON ({node id: {class_type, inputs}}) or editor JSON, as an object or a string; or the "
+    "path of a file below the root that contains one (including a PNG made by ComfyUI); or a workflow tool's "
+    "name."
 )
 _FILES: Final = (
-    "These are files that the server does not list. It can be run all the same: pictures below the root are "
-    "uploaded, and the server is asked for the others ('name.png [output]' is one that an earlier run gave)."
+    "These are files that the server does not list. The workflow can still be run: pictures below the root "
+    "are uploaded, and the server is asked for the others ('name.png [output]' is an output of an earlier run)."
 )
 
 
 class WorkflowArguments(BoundedArguments):
-    """What a tool takes that looks at one workflow."""
+    """The arguments of a tool that examines one workflow."""
 
     workflow: dict[str, Any] | str = Field(description=_WORKFLOW)
     parameters: dict[str, Any] = Field(
-        default_factory=dict, description="Where workflow names a workflow tool: its parameters."
+        default_factory=dict, description="If workflow names a workflow tool: its parameters."
     )
 
 
 class ValidateWorkflow(WorkflowArguments):
     """Check a workflow as the server would, before it is run.
 
-    Tells every problem with its node (or the file and line of a workflow in Python), what is allowed, and
-    the nearest right name or value. Mend what is an error, and check again until it is valid.
+    Reports every problem with its node (or the file and line of a Python workflow), what is allowed, and the
+    nearest valid name or value. Fix the errors, and check again until it is valid.
     """
 
 
 class ConvertWorkflow(WorkflowArguments):
-    """Turn a workflow of the editor into prompt JSON, as the editor itself would, with its warnings.
+    """Convert an editor workflow to prompt JSON, as the editor itself would, with its warnings.
 
-    Also gives the prompt JSON of a workflow tool or of a file that carries one.
+    Also returns the prompt JSON of a workflow tool, or of a file that carries one.
     """
 
 
 class WorkflowToPython(WorkflowArguments):
     """Write a workflow as a Python module with typed nodes, proven to give the same graph."""
 
-    name: str | None = Field(None, description="What the function is called.")
-    flat: bool = Field(False, description="No functions for subgraphs.")
+    name: str | None = Field(None, description="The function's name.")
+    flat: bool = Field(False, description="Write no functions for subgraphs.")
 
 
 class DiffWorkflows(BoundedArguments):
-    """Compare two workflows by structure: nodes added, removed, rewired, values that changed.
+    """Compare two workflows by structure: nodes added, removed or rewired, and changed values.
 
-    Ids and order are no difference.
+    Ids and order do not count.
     """
 
     before: dict[str, Any] | str = Field(description=_WORKFLOW)
-    after: dict[str, Any] | str = Field(description="As before.")
+    after: dict[str, Any] | str = Field(description="The workflow before.")
 
 
 class CheckWorkflow(WorkflowArguments):
-    """Say whether a workflow would still run on the server, and what has changed for it there."""
+    """Report whether a workflow would still run on the server, and what has changed for it there."""
 
     lock: str | None = Field(
-        None, description="A lock file below the root, by `comfyflow lock`: what it was made for."
+        None,
+        description="A `comfyflow lock` file below the root: the server that the workflow was made for.",
     )
 
 
 def valid_data(report: Report) -> dict[str, Any]:
-    """What a program is told of a report."""
+    """A report for programs."""
     return {
         "valid": report.valid,
         "ok": report.ok,
@@ -95,10 +97,11 @@ REPORT_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "properties": {
         "valid": {"type": "boolean", "description": "The server would accept it."},
-        "ok": {"type": "boolean", "description": "And nothing speaks against sending it."},
+        "ok": {"type": "boolean", "description": "There is also no other reason not to send it."},
         "rests_on_files": {
             "type": "boolean",
-            "description": "It is invalid only for files that the server does not list; it may be run.",
+            "description": "It is invalid only because of files that the server does not list; it may be "
+            "run.",
         },
         "errors": {"type": "integer"},
         "warnings": {"type": "integer"},
@@ -127,7 +130,7 @@ async def convert_workflow(bench: Workbench, asked: ConvertWorkflow, _progress: 
         return ToolAnswer(
             f"{_warnings(source)}{prompt_text(source)}",
             limit=asked.max_bytes,
-            more="write_workflow writes it into a file; a larger max_bytes shows more",
+            more="write it to a file with write_workflow, or use a larger max_bytes",
         )
 
     return await bench.aside(look)
@@ -140,7 +143,9 @@ async def workflow_to_python(bench: Workbench, asked: WorkflowToPython, _progres
         source, schema = bench.read(asked.workflow, asked.parameters)
         text = python_text(source, schema, name=asked.name or source.name, flat=asked.flat)
         return ToolAnswer(
-            text, limit=asked.max_bytes, more="write_workflow writes it into a file; or a larger max_bytes"
+            text,
+            limit=asked.max_bytes,
+            more="write it to a file with write_workflow, or use a larger max_bytes",
         )
 
     return await bench.aside(look)
@@ -184,7 +189,7 @@ def prompt_text(source: Source) -> str:
     """The prompt JSON of a workflow, with a line end.
 
     Raises:
-        CommandError: It is no prompt.
+        CommandError: It is not a prompt.
     """
     if not is_object(source.prompt):
         raise CommandError("that is not a prompt: {node id: {class_type, inputs}}")
@@ -192,7 +197,7 @@ def prompt_text(source: Source) -> str:
 
 
 def digest_of(source: Source, schema: Schema) -> str:
-    """The hash of what a workflow runs; ``""`` where it has none: nodes that are too much alike."""
+    """The hash of what a workflow runs; ``""`` if it has none, because its nodes are too similar."""
     try:
         return canonical_hash(source.graph, schema)
     except ComfyflowError:

@@ -43,7 +43,7 @@ _HERE: Final = "127.0.0.1"
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST: Final = 60
 _LONGEST_ABOUT: Final = 2_000
-_GIVES: Final = "Runs on the ComfyUI server; gives its pictures small, its files and its hash."
+_GIVES: Final = "Runs on the ComfyUI server; returns small versions of its pictures, its files and its hash."
 
 
 @click.command("mcp")
@@ -75,13 +75,13 @@ _GIVES: Final = "Runs on the ComfyUI server; gives its pictures small, its files
     "hosts",
     metavar="NAME",
     multiple=True,
-    help="With --http: a further name of this computer.",
+    help="With --http: another name of this computer.",
 )
 @click.option(
     "--agent-token",
     metavar="TOKEN",
     callback=read_secret,
-    help="With --http: what clients must show; @FILE.",
+    help="With --http: the token that clients must send, or @FILE.",
 )
 @click.option(
     "--wait",
@@ -105,7 +105,7 @@ def mcp(
     wait: float,
     allow_paid: bool,
 ) -> None:
-    """Serve workflows and tools to agents, by the Model Context Protocol.
+    """Serve workflows and tools to agents over the Model Context Protocol.
 
     Each TARGET, FILE.py[:NAME] or another workflow with its parameters, is a tool that runs it. Others find
     and describe node classes, check, convert, compare and run workflows that an agent writes as JSON.
@@ -125,11 +125,11 @@ def mcp(
         simulated = given_schema(None, object_info) if simulate and object_info is not None else None
         url = stack.enter_context(simulated_server(simulated)) if simulate else None
         schema = _schema(server, object_info, url)
-        with contextlib.redirect_stdout(sys.stderr):  # the protocol has standard output for itself
+        with contextlib.redirect_stdout(sys.stderr):  # standard output is reserved for the protocol
             workflows = published(targets, schema)
         place = Root(root)
         stack.callback(os.chdir, Path.cwd())
-        os.chdir(place.folder)  # a prompt's files are looked for from here on
+        os.chdir(place.folder)  # a prompt's files are relative to this folder
         bench = Workbench(
             place,
             place.inside(str(out)),
@@ -174,11 +174,11 @@ def _connect(server: str | None, simulated: str | None) -> Callable[[], AsyncCli
 
 
 def published(targets: Iterable[str], schema: SchemaInUse) -> dict[str, PublishedWorkflow]:
-    """The workflows that are tools, by the names that they get.
+    """The workflows that become tools, by name.
 
     Args:
-        targets: As they stand on the command line.
-        schema: What to read workflows with that are not Python.
+        targets: The command line's targets.
+        schema: The schema to read workflows with that are not Python.
 
     Raises:
         ComfyflowError: One cannot be loaded.

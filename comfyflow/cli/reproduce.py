@@ -1,4 +1,4 @@
-"""``comfyflow reproduce``: a file that ComfyUI made, made again from what it carries, and compared."""
+"""``comfyflow reproduce``: recreate a file made by ComfyUI from the prompt that it carries, and compare."""
 
 from __future__ import annotations
 
@@ -65,31 +65,31 @@ def _tolerance(context: click.Context, parameter: click.Parameter, value: str) -
 @partner_api_key_option
 @click.option("--simulate", is_flag=True, help="Run it on the built-in simulator.")
 @click.option(
-    "--lock", metavar="FILE", type=PATH, help="What is known of the server that made it: comfyflow lock."
+    "--lock", metavar="FILE", type=PATH, help="The record of the server that made it, from comfyflow lock."
 )
 @click.option(
     "--tolerance",
     metavar="bytes|content|NUMBER",
     callback=_tolerance,
     default="content",
-    help="How near it must be: the same bytes, the same pixels or samples, or a mean difference (0 to 1).",
+    help="How close it must be: the same bytes, the same pixels or samples, or a mean difference (0 to 1).",
 )
 @click.option(
     "--input",
     "inputs",
     metavar="NAME=FILE",
     multiple=True,
-    help="A file that the prompt reads and the server does not have. Can be repeated.",
+    help="A file that the prompt reads and the server lacks. Can be repeated.",
 )
 @click.option(
-    "--out", metavar="DIR", type=PATH, default=Path("output"), help="Where the new file is written."
+    "--out", metavar="DIR", type=PATH, default=Path("output"), help="The folder to write the new file to."
 )
-@click.option("--fresh", is_flag=True, help="Have the server drop cached results first.")
+@click.option("--fresh", is_flag=True, help="Make the server drop cached results first.")
 @click.option("--allow-paid", is_flag=True, help="Run nodes that call paid services too.")
 @timeout_option
 @converting_options
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("-q", "--quiet", is_flag=True, help="Do not show progress.")
 def reproduce(
     file: Path,
     server: str | None,
@@ -147,12 +147,12 @@ class _Running:
     """A trial that a command runs.
 
     Args:
-        client: Runs it.
+        client: Runs the trial.
         trial: The trial.
-        tolerance: How near the new file has to be.
-        out: Where it is written.
-        as_json: One JSON object on standard output.
-        quiet: No progress.
+        tolerance: How close the new file must be.
+        out: The folder to write it to.
+        as_json: Whether to print one JSON object.
+        quiet: Whether to hide progress.
     """
 
     def __init__(
@@ -203,7 +203,7 @@ class _Running:
         return 0 if made.reproduced else PROBLEMS
 
     def _write(self, made: Reproduction) -> list[Path]:
-        """Write the new file, and where pictures differ both and their difference."""
+        """Write the new file; if pictures differ, both and their difference."""
         from ..saved_file import SavedFile
 
         if made.file is None or made.comparison is None:
@@ -231,15 +231,15 @@ def _named(text: str) -> tuple[str, str]:
 
 
 def _tell(trial: Trial, client: Client, *, quiet: bool) -> None:
-    """Say what is run, where, and what the server lacks."""
+    """Print what is run, where, and what the server lacks."""
     if not quiet:
         original = trial.original
         kept = "its prompt" if not original.converted else "the editor's workflow"
         version = trial.stats.system.comfyui_version or "of unknown version"
         say(f"{original.kind} with {kept}: {len(trial.source.prompt)} nodes", err=True)
         said = original.core_versions
-        made = f"; the file's nodes are of {', '.join(map(str, said))}" if said else ""
-        lock = f"; the lock is of {trial.lock.version}" if trial.lock is not None else ""
+        made = f"; the file's nodes are from {', '.join(map(str, said))}" if said else ""
+        lock = f"; the lock is for {trial.lock.version}" if trial.lock is not None else ""
         say(f"ComfyUI {version} at {client.url}{made}{lock}", err=True)
     for drift in trial.drifts:
         if drift.severity == "error" or (drift.severity == "warning" and not quiet):
@@ -247,7 +247,7 @@ def _tell(trial: Trial, client: Client, *, quiet: bool) -> None:
 
 
 def _asked_for(trial: Trial, given: dict[str, str], as_json: bool) -> dict[str, str]:
-    """The input files that are missing, asked for on a terminal."""
+    """Ask for missing input files on a terminal."""
     found: dict[str, str] = {}
     if as_json or not sys.stdin.isatty():
         return found

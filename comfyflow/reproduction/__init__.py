@@ -1,4 +1,4 @@
-"""Files that ComfyUI made, made again from what they carry, and compared."""
+"""Files made by ComfyUI, recreated from the prompt that they carry, and compared."""
 
 from .comparison import Comparison as Comparison
 from .comparison import Tolerance as Tolerance

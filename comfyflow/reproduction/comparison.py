@@ -1,7 +1,7 @@
-"""Two files compared by what they hold: pixels, frames, samples, tensors; whatever text stands beside it.
+"""Compare two files by content: pixels, frames, samples, tensors, ignoring any text next to it.
 
-Bytes say only whether files are the same file: another time of writing, another version of an encoder,
-another text in it make others of the same picture.
+Bytes only show whether files are identical: a different timestamp, encoder version or embedded text changes
+the bytes of the same picture.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Closeness: TypeAlias = Literal["bytes", "content", "alike", "different"]
-"""How near two files are: the same bytes; the same pixels or samples; of one form, with differences
-that can be measured; of other forms.
+"""How close two files are: the same bytes; the same pixels or samples; the same form, with measurable
+differences; different forms.
 """
 Medium: TypeAlias = Literal["picture", "video", "sound", "file"]
-"""What a file is to whoever looks at it or listens."""
+"""The medium of a file."""
 
 HASH_DISTANCE: Final = 4
-"""How many of the 64 bits of perceptual hashes may differ in pictures that look the same."""
+"""How many of the 64 bits of perceptual hashes may differ for pictures that look the same."""
 
 _ORDER: Final[tuple[Closeness, ...]] = ("bytes", "content", "alike", "different")
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """How near two files are.
+    """How close two files are.
 
     Attributes:
         closeness: See `Closeness`.
-        medium: What they are.
-        mean: The mean difference of the levels of pixels, or of samples: 0 for none, 1 for black and
-            white, or for silence and the loudest. Where a video has sound, the larger of both. None
-            where nothing could be measured.
-        hash_distance: How many of the 64 bits of perceptual hashes differ, in the frame in which most
-            do; None where there are no pictures.
-        form: In which respect they are of other forms, or ``""``: another size, another length.
+        medium: Their medium.
+        mean: The mean difference of the levels of pixels, or of samples: 0 for none, 1 for black against
+            white, or silence against full volume. For a video with sound, the larger of the two. None if
+            nothing could be measured.
+        hash_distance: How many of the 64 bits of perceptual hashes differ, in the frame with the most
+            differences; None if there are no pictures.
+        form: How their forms differ, such as in size or length; or ``""``.
     """
 
     closeness: Closeness
@@ -58,16 +58,16 @@ class Comparison:
 
     @property
     def rank(self) -> tuple[int, int, float]:
-        """What orders comparisons: the nearest is the least."""
+        """The sort key of comparisons: the closest comes first."""
         distance = 64 if self.hash_distance is None else self.hash_distance
         return (_ORDER.index(self.closeness), distance, 1.0 if self.mean is None else self.mean)
 
     def within(self, tolerance: Tolerance) -> bool:
-        """Whether they are as near as is wanted.
+        """Whether they are close enough.
 
         Args:
-            tolerance: ``bytes``, ``content``, or the largest mean difference; with a number the
-                perceptual hashes of pictures may differ in `HASH_DISTANCE` bits besides.
+            tolerance: ``bytes``, ``content``, or the largest mean difference; with a number, the perceptual
+                hashes of pictures may differ by up to `HASH_DISTANCE` bits.
         """
         if self.closeness == "bytes":
             return True
@@ -90,7 +90,10 @@ class Comparison:
         }
 
     def __str__(self) -> str:
-        whole = {"bytes": "the same bytes", "content": f"the same {_CONTENT[self.medium]}, in other bytes"}
+        whole = {
+            "bytes": "the same bytes",
+            "content": f"the same {_CONTENT[self.medium]}, in different bytes",
+        }
         if self.closeness in whole:
             return whole[self.closeness]
         told = [self.form] if self.form else []
@@ -98,31 +101,31 @@ class Comparison:
             told.append(f"mean difference {self.mean:.4f} of 1")
         if self.hash_distance is not None:
             told.append(f"{self.hash_distance} of 64 bits of the perceptual hash differ")
-        return "; ".join(told) or "other bytes"
+        return "; ".join(told) or "different bytes"
 
 
 Tolerance: TypeAlias = Literal["bytes", "content"] | float
-"""How near a new output has to be: the same bytes, the same pixels or samples, or a mean difference."""
+"""How close a new output must be: the same bytes, the same pixels or samples, or a mean difference."""
 
 _CONTENT: Final = {"picture": "pixels", "video": "frames and samples", "sound": "samples", "file": "content"}
 
 
 def compare_files(one: bytes, other: bytes) -> Comparison:
-    """How near two files are.
+    """How close two files are.
 
     Args:
-        one: The first, whole.
-        other: The second.
+        one: The first file's content.
+        other: The second file's content.
 
     Raises:
-        MissingExtraError: They differ, and a library is missing that could say in what.
-        ReproductionError: They are longer than what is compared; see `comfyflow.bounds`.
+        MissingExtraError: They differ, and the library that could say how is missing.
+        ReproductionError: They are too long to compare; see `comfyflow.bounds`.
     """
     medium = medium_of(one)
     if one == other:
         return Comparison("bytes", medium)
     if medium != medium_of(other):
-        return Comparison("different", medium, form=f"a {medium}, and a {medium_of(other)}")
+        return Comparison("different", medium, form=f"a {medium}, but the new one is a {medium_of(other)}")
     if medium == "picture":
         return _pictures(one, other)
     if medium in ("video", "sound"):
@@ -135,10 +138,10 @@ def compare_files(one: bytes, other: bytes) -> Comparison:
 
 
 def medium_of(data: bytes) -> Medium:
-    """What a file is.
+    """The medium of a file.
 
     Args:
-        data: The whole file.
+        data: The file's content.
 
     Raises:
         MissingExtraError: It is a recording, and PyAV is not installed.
@@ -160,7 +163,7 @@ def medium_of(data: bytes) -> Medium:
 
 
 def _moving(opened: Any) -> Any:
-    """The stream of frames; None where there is only sound, and perhaps a cover."""
+    """The video stream; None if there is only sound, perhaps with cover art."""
     streams = [stream for stream in opened.streams.video if not _is_cover(stream)]
     return streams[0] if streams else None
 
@@ -174,7 +177,7 @@ _ATTACHED_PICTURE: Final = 0x400
 
 
 def _tensors(data: bytes) -> tuple[object, bytes] | None:
-    """What a safetensors file holds, without what it says of itself; None where it is broken."""
+    """The tensors of a safetensors file, without its metadata; None if it is damaged."""
     length = int.from_bytes(data[:8], "little")
     try:
         header: Any = json.loads(data[8 : 8 + length])
@@ -209,30 +212,31 @@ def _other_form(one: tuple[tuple[int, int], int], other: tuple[tuple[int, int], 
     def shown(size: tuple[int, int], frames: int) -> str:
         return f"{size[0]}x{size[1]}" + (f", {frames} frames" if frames > 1 else "")
 
-    return f"{shown(*one)}, and the new one is {shown(*other)}"
+    return f"{shown(*one)}, but the new one is {shown(*other)}"
 
 
 def _refuse_long(size: tuple[int, int], frames: int) -> None:
-    """Say of a file that it is not compared.
+    """Refuse to compare a file.
 
     Raises:
         ReproductionError: It is too long.
     """
     if frames > COMPARED_FRAMES or size[0] * size[1] * frames > COMPARED_PIXELS:
         raise ReproductionError(
-            f"{frames} frames of {size[0]}x{size[1]} are not compared: at most {COMPARED_FRAMES} frames "
-            f"of {COMPARED_PIXELS} pixels together are"
+            f"{frames} frames of {size[0]}x{size[1]} cannot be compared: the limit is {COMPARED_FRAMES} "
+            "frames "
+            f"with {COMPARED_PIXELS} pixels in total"
         )
 
 
 def _frames(one: Iterator[Image], other: Iterator[Image], medium: Medium) -> Comparison:
-    """How near the frames of one size are."""
+    """Compare frames of the same size."""
     from ..testing.picture import compare_pictures
 
     total, count, distance, same = 0.0, 0, 0, True
     for first, second in zip_longest(one, other):
         if first is None or second is None:
-            return Comparison("different", medium, form=f"one ends after {count} frames, and one goes on")
+            return Comparison("different", medium, form=f"one ends after {count} frames, the other continues")
         count += 1
         _refuse_long(first.size, count)
         if first.size != second.size:
@@ -250,7 +254,7 @@ def _frames(one: Iterator[Image], other: Iterator[Image], medium: Medium) -> Com
 
 
 _DEEP: Final = frozenset({"I", "F"})
-"""How Pillow's modes begin whose levels are finer than those that are compared."""
+"""Prefixes of Pillow's modes with more levels than are compared."""
 
 
 def _is_none(mean: float) -> bool:
@@ -270,7 +274,7 @@ def _recordings(one: bytes, other: bytes, medium: Medium) -> Comparison:
 
 
 def _together(one: Comparison, other: Comparison) -> Comparison:
-    """Pictures and sound of a video."""
+    """Compare the pictures and sound of videos."""
     means = [mean for mean in (one.mean, other.mean) if mean is not None]
     distances = [each for each in (one.hash_distance, other.hash_distance) if each is not None]
     return Comparison(
@@ -283,7 +287,7 @@ def _together(one: Comparison, other: Comparison) -> Comparison:
 
 
 def _shown(data: bytes) -> Iterator[Image]:
-    """The frames of a video, one after the other."""
+    """Yield the frames of a video."""
     with open_recording(data, decoding=True) as opened:
         stream = _moving(opened)
         if stream is None:
@@ -291,26 +295,26 @@ def _shown(data: bytes) -> Iterator[Image]:
         size = (int(stream.width or 0), int(stream.height or 0))
         _refuse_long(size, 1)
         for frame in opened.decode(stream):
-            with needing("looking at the frames of a video", "images"):
+            with needing("reading the frames of a video", "images"):
                 yield frame.to_image()
 
 
 def _sounds(one: bytes, other: bytes) -> Comparison:
-    """How near the samples of one rate are; files without sound are the same."""
+    """Compare samples of the same rate; files without sound are equal."""
     forms = [_sound_form(data) for data in (one, other)]
     if forms[0] != forms[1]:
-        return Comparison("different", "sound", form=f"{forms[0]}, and the new one is {forms[1]}")
+        return Comparison("different", "sound", form=f"{forms[0]}, but the new one is {forms[1]}")
     total, count, lengths = 0.0, 0, [0, 0]
     for first, second in _aligned(_samples(one), _samples(other), lengths):
         if max(lengths) > COMPARED_SAMPLES:
-            raise ReproductionError(f"sounds of more than {COMPARED_SAMPLES} samples are not compared")
+            raise ReproductionError(f"sounds of more than {COMPARED_SAMPLES} samples cannot be compared")
         count += len(first) // _FLOAT
         if first != second:
             pairs = zip(array.array("f", first), array.array("f", second), strict=True)
             total += sum(abs(left - right) for left, right in pairs)
     if lengths[0] != lengths[1]:
         return Comparison(
-            "different", "sound", form=f"{lengths[0]} samples, and the new one has {lengths[1]}"
+            "different", "sound", form=f"{lengths[0]} samples, but the new one has {lengths[1]}"
         )
     mean = min(total / max(count, 1) / 2, 1.0)
     return Comparison("content", "sound") if _is_none(mean) else Comparison("alike", "sound", mean)
@@ -328,7 +332,7 @@ def _sound_form(data: bytes) -> str:
 
 
 def _samples(data: bytes) -> Iterator[bytes]:
-    """The samples of a sound, packed floats between -1 and 1."""
+    """The samples of a sound, as packed floats between -1 and 1."""
     from av.audio.resampler import AudioResampler
 
     with open_recording(data, decoding=True) as opened:
@@ -344,7 +348,7 @@ def _samples(data: bytes) -> Iterator[bytes]:
 def _aligned(
     one: Iterator[bytes], other: Iterator[bytes], lengths: list[int]
 ) -> Iterator[tuple[bytes, bytes]]:
-    """What stands at the same places; `lengths` counts the samples of each."""
+    """Pairs of samples at the same positions; `lengths` counts the samples of each."""
     left, right = bytearray(), bytearray()
     for first, second in zip_longest(one, other, fillvalue=b""):
         left += first

@@ -1,4 +1,4 @@
-"""A file that ComfyUI made: what it holds, and what it says of how it was made."""
+"""A file made by ComfyUI: its content, and what it records about how it was made."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from ..schema import Version
 from ..source import Converting, Source, editor_nodes
 
 _CORE: Final = "comfy-core"
-"""What the editor calls ComfyUI's own nodes in a node's ``properties.cnr_id``."""
+"""The editor's name for ComfyUI's own nodes in a node's ``properties.cnr_id``."""
 _SHA256: Final = re.compile("[0-9a-f]{64}")
 _CONTROLS: Final = frozenset({"randomize", "increment", "decrement"})
-"""What the editor does to a seed after each run, where it is not kept."""
+"""What the editor does to a seed after each run, unless it is fixed."""
 
 
 @dataclass(frozen=True)
 class Original:
-    """A file that ComfyUI made, with what it carries.
+    """A file made by ComfyUI, with the prompt that it carries.
 
     Attributes:
-        name: What to call it.
-        data: The whole file.
-        prompt: The prompt that made it; None where it carries only the editor's workflow.
+        name: Its name.
+        data: Its content.
+        prompt: The prompt that made it; None if it carries only the editor's workflow.
         editor: The editor's workflow, or None.
     """
 
@@ -44,23 +44,23 @@ class Original:
 
     @property
     def converted(self) -> bool:
-        """Whether its prompt has to be made of the editor's workflow."""
+        """Whether its prompt must be made from the editor's workflow."""
         return self.prompt is None
 
     @property
     def kind(self) -> str:
-        """What people call such a file: ``PNG``, ``MP4``."""
+        """The common name of its type: ``PNG``, ``MP4``."""
         container = container_of(self.data)
         return container.name if container is not None else "file"
 
     def source(self, converting: Converting | None = None) -> Source:
-        """What made it, to be run.
+        """The prompt that made it, ready to run.
 
         Args:
-            converting: How the editor's workflow is converted, where there is no prompt.
+            converting: How to convert the editor's workflow, if there is no prompt.
 
         Raises:
-            ConversionError: It cannot become a prompt.
+            ConversionError: It cannot be converted to a prompt.
         """
         return Source.of_json(
             self.prompt, self.editor, name=Path(self.name).name, converting=converting, file=self.name
@@ -68,8 +68,8 @@ class Original:
 
     @cached_property
     def versions(self) -> Mapping[str, Sequence[str]]:
-        """The versions of ComfyUI (``comfy-core``) and of packs with which its nodes were put on the
-        canvas, by the pack's id; as far as the editor's workflow says them.
+        """The versions of ComfyUI (``comfy-core``) and of the packs that its nodes were placed with, by pack
+        id, as far as the editor's workflow records them.
         """
         found: defaultdict[str, set[str]] = defaultdict(set)
         for node in editor_nodes(self.editor):
@@ -87,14 +87,14 @@ class Original:
 
     @property
     def seed_controls(self) -> list[str]:
-        """The ids of nodes on the canvas whose seed the editor changes after each run."""
+        """The ids of nodes whose seed the editor changes after each run."""
         return [str(node.get("id")) for node in editor_nodes(self.editor) if _changes_seed(node)]
 
     def digest_of(self, node_id: str) -> str | None:
         """The SHA-256 of the file that a node such as ``LoadImage`` read when this one was made.
 
-        Servers write what tells them that a node has changed into the prompt that they embed, as
-        ``is_changed``; for nodes that read one file it is this.
+        Servers record in the embedded prompt, as ``is_changed``, how they detect that a node has changed; for
+        nodes that read one file it is this hash.
 
         Args:
             node_id: The node.
@@ -106,15 +106,15 @@ class Original:
 
 
 def read_original(file: str | os.PathLike[str]) -> Original:
-    """Read a file that ComfyUI made.
+    """Read a file made by ComfyUI.
 
     Args:
         file: A picture, a video, a sound, or another file that carries a prompt or a workflow.
 
     Raises:
         WorkflowFileError: It cannot be read, or carries neither.
-        ReproductionError: It is JSON: nothing that was made.
-        MissingExtraError: A library is missing that reads such files.
+        ReproductionError: It is JSON, not an output.
+        MissingExtraError: The library that reads this kind of file is missing.
     """
     path = Path(file)
     name = os.fspath(file)
@@ -127,7 +127,7 @@ def read_original(file: str | os.PathLike[str]) -> Original:
         raise WorkflowFileError(f"{name} is larger than {LARGEST} bytes")
     if data[:256].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
         raise ReproductionError(
-            f"{name} is JSON and no file that ComfyUI made of it: there is nothing to compare with. "
+            f"{name} is JSON, not an output of ComfyUI, so there is nothing to compare with. "
             f"`comfyflow run {name}` runs it"
         )
     found = read_workflow(data, name=name)
@@ -135,7 +135,7 @@ def read_original(file: str | os.PathLike[str]) -> Original:
 
 
 def _changes_seed(node: Mapping[str, Any]) -> bool:
-    """Whether a number among a node's widgets is followed by what becomes of it after a run."""
+    """Whether a number among a node's widgets is followed by a control for changing it after a run."""
     values: Sequence[Any] = array_or_empty(node.get("widgets_values"))
     return any(_is_control(*pair) for pair in pairwise(values))
 

@@ -1,4 +1,4 @@
-"""Why a new output may differ from the file that it was to be, as far as file and server say it."""
+"""Why a new output may differ from the original, as far as file and server reveal."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 
 _LISTED: Final = 6
 _LOSSY: Final = frozenset({"JPEG", "AVIF", "HEIF", "MP4", "Matroska", "AVI", "MP3", "AAC", "Ogg"})
-"""Kinds of files whose levels depend on the encoder, and on its version."""
+"""Kinds of files whose levels depend on the encoder and its version."""
 _ON_DEVICE: Final = "_gpu"
-"""How samplers of ComfyUI are called that draw their noise on the device: ``dpmpp_2m_sde_gpu``."""
+"""The naming of ComfyUI samplers that draw their noise on the device: ``dpmpp_2m_sde_gpu``."""
 
 
 @dataclass(frozen=True)
 class Reason:
-    """Something because of which a new output may be another.
+    """A possible reason for a different output.
 
     Attributes:
         code: ``cached``, ``simulated``, ``converted``, ``seed_control``, ``partner_node``,
             ``other_version``, ``other_editor_version``, ``custom_node``, ``device``, ``device_noise``,
             ``input_changed``, ``input_unknown``, ``model_unknown``, ``other_prompt``, ``other_size``,
             ``encoder``, ``lossy``; or the type of a `comfyflow.lock.Drift`.
-        message: What it is.
-        node_ids: The nodes that it is about.
+        message: The reason, as a sentence.
+        node_ids: The nodes concerned.
     """
 
     code: str
@@ -51,12 +51,12 @@ class Reason:
 
 
 def reasons(trial: Trial, comparison: Comparison | None, new: bytes, cached: Sequence[str]) -> list[Reason]:
-    """What may be why, the most likely first.
+    """The possible reasons, the most likely first.
 
     Args:
-        trial: What was run.
-        comparison: How near the new file is; None where there is none.
-        new: The new file, or nothing.
+        trial: The trial that was run.
+        comparison: How close the new file is; None if there is none.
+        new: The new file, or empty.
         cached: The nodes that the server did not run because it had their results.
     """
     found = list(_of_run(trial, cached))
@@ -68,7 +68,7 @@ def reasons(trial: Trial, comparison: Comparison | None, new: bytes, cached: Seq
 
 
 def _of_run(trial: Trial, cached: Sequence[str]) -> Iterator[Reason]:
-    """What is to be known of a run, however near its output is."""
+    """Reasons that apply to a run, however close its output is."""
     if cached:
         whole = len(cached) >= len(trial.source.prompt)
         what = (
@@ -76,18 +76,19 @@ def _of_run(trial: Trial, cached: Sequence[str]) -> Iterator[Reason]:
         )
         yield Reason(
             "cached",
-            f"{what}, because the server still had the results: they are compared (--fresh has it drop them)",
+            f"{what}, because the server still had the results, which were compared (--fresh makes it drop "
+            "them)",
             tuple(cached),
         )
 
 
 def _of_content(trial: Trial, comparison: Comparison | None) -> Iterator[Reason]:
-    """What may have made other pixels or samples."""
+    """Reasons for different pixels or samples."""
     yield from _of_changed_inputs(trial)
     if trial.simulated:
         yield Reason("simulated", "the simulator has no models: it paints what a prompt describes")
     if comparison is not None and comparison.form:
-        yield Reason("other_size", "the file may have been cut, resized or encoded anew after it was made")
+        yield Reason("other_size", "the file may have been cropped, resized or re-encoded after it was made")
     yield from _of_workflow(trial)
     yield from _of_unknown_inputs(trial)
     yield from _of_classes(trial)
@@ -99,7 +100,7 @@ def _of_content(trial: Trial, comparison: Comparison | None) -> Iterator[Reason]
     if trial.models:
         yield Reason(
             "model_unknown",
-            f"models are known by their names only, and the server may have others under them: "
+            f"models are identified only by name, and the server may have different ones under these names: "
             f"{_listed(trial.models)}",
         )
 
@@ -113,14 +114,15 @@ def _of_workflow(trial: Trial) -> Iterator[Reason]:
         return
     yield Reason(
         "converted",
-        "the file carries no prompt: it was made of the editor's workflow, in which random choices of texts "
+        "the file carries no prompt: one was made from the editor's workflow, in which random choices in "
+        "text "
         "such as {a|b} are not settled",
     )
     if original.seed_controls:
         yield Reason(
             "seed_control",
             f"the editor changes the seed of {_nodes(original.seed_controls)} after each run: a workflow "
-            "that was saved later has another one",
+            "that was saved later has a different one",
             tuple(original.seed_controls),
         )
 
@@ -130,7 +132,7 @@ def _of_changed_inputs(trial: Trial) -> Iterator[Reason]:
         if file.same is False:
             yield Reason(
                 "input_changed",
-                f"{file} is another file than the one that was read: its SHA-256 is not {file.digest}",
+                f"{file} is not the file that was read: its SHA-256 is not {file.digest}",
                 (file.node_id,),
             )
 
@@ -140,7 +142,7 @@ def _of_unknown_inputs(trial: Trial) -> Iterator[Reason]:
     if unknown:
         yield Reason(
             "input_unknown",
-            f"whether the input files have the same content is not known: {_listed(map(str, unknown))}",
+            f"it is unknown whether the input files have the same content: {_listed(map(str, unknown))}",
             tuple(file.node_id for file in unknown),
         )
 
@@ -150,7 +152,7 @@ def _of_classes(trial: Trial) -> Iterator[Reason]:
     if partner:
         yield Reason(
             "partner_node",
-            f"{_nodes(partner)} asks a paid service, which gives something new each time",
+            f"{_nodes(partner)} calls a paid service, which gives a new result each time",
             partner,
         )
     packs: dict[str, list[str]] = {}
@@ -161,7 +163,7 @@ def _of_classes(trial: Trial) -> Iterator[Reason]:
         version = f" (the file says {', '.join(said)})" if said else ""
         yield Reason(
             "custom_node",
-            f"nobody here knows whether {_nodes(node_ids)} of the pack {pack}{version} gives the same again",
+            f"it is unknown whether {_nodes(node_ids)} of the pack {pack}{version} is deterministic",
             tuple(node_ids),
         )
 
@@ -169,13 +171,13 @@ def _of_classes(trial: Trial) -> Iterator[Reason]:
 def _of_versions(trial: Trial) -> Iterator[Reason]:
     server, locked = trial.version, trial.lock.version if trial.lock is not None else None
     if locked is not None and server is not None and locked != server:
-        yield Reason("other_version", f"the server is ComfyUI {server}, and the lock is of {locked}")
+        yield Reason("other_version", f"the server is ComfyUI {server}, but the lock is for {locked}")
     said = trial.original.core_versions
     if said and server is not None and server not in said:
         between = f"{said[0]} to {said[-1]}" if said[0] != said[-1] else f"{said[0]}"
         yield Reason(
             "other_version",
-            f"the server is ComfyUI {server}, and the file's nodes were put on the canvas with {between}",
+            f"the server is ComfyUI {server}, but the file's nodes were placed with {between}",
         )
 
 
@@ -188,30 +190,31 @@ def _of_devices(trial: Trial) -> Iterator[Reason]:
     if noisy:
         yield Reason(
             "device_noise",
-            f"the sampler of {_nodes(noisy)} draws its noise on the device: another one draws other noise",
+            f"the sampler of {_nodes(noisy)} draws its noise on the device: a different device draws "
+            "different noise",
             tuple(noisy),
         )
     device = trial.device
     if device and not trial.simulated:
         yield Reason(
             "device",
-            f"the file does not say on which device it was made; this server computes on {brief(device)}, "
-            "and others round otherwise",
+            f"the file does not record its device; this server computes on {brief(device)}, "
+            "and other devices round differently",
         )
 
 
 def _of_file(trial: Trial, comparison: Comparison, new: bytes) -> Iterator[Reason]:
-    """What may have made another file of the same content, or another content of the same levels."""
+    """Reasons for a different file with the same content, or different content with the same levels."""
     changed = _changed_prompt(trial, new)
     if changed:
         yield Reason(
             "other_prompt",
-            f"the new file carries another prompt: {_listed(changed)}",
+            f"the new file carries a different prompt: {_listed(changed)}",
         )
     elif comparison.closeness == "content":
-        yield Reason("encoder", "the text beside the content, or the version of the encoder, is another")
+        yield Reason("encoder", "the text next to the content differs, or the encoder version does")
     if comparison.closeness == "alike" and _loses(trial.original):
-        yield Reason("lossy", f"{trial.original.kind} loses something, and each encoder something else")
+        yield Reason("lossy", f"{trial.original.kind} is lossy, and each encoder loses something different")
 
 
 def _loses(original: Original) -> bool:
@@ -220,7 +223,7 @@ def _loses(original: Original) -> bool:
 
 
 def _changed_prompt(trial: Trial, new: bytes) -> list[str]:
-    """The inputs that are others in the prompt that the new file carries."""
+    """The inputs that differ in the prompt that the new file carries."""
     try:
         carried: Any = embedded_values(new).get("prompt")
     except (BoundsError, MissingExtraError):

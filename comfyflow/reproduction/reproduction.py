@@ -1,4 +1,4 @@
-"""What became of a file that was made again."""
+"""The result of recreating a file."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What became of a file that was made again.
+    """The result of recreating a file.
 
     Attributes:
-        name: What the file is called.
+        name: The file's name.
         prompt_id: The prompt that was run.
         server: The server that ran it.
-        version: Its version, or None where it does not say it.
-        converted: Whether the file carried no prompt, so that it was made of the editor's workflow.
-        file: The new file that is nearest to it; None where the run gave none.
-        content: The new file itself; empty where there is none.
-        comparison: How near it is; None where there is none.
+        version: Its version, or None if it does not report it.
+        converted: Whether the file carried no prompt, so that one was made from the editor's workflow.
+        file: The closest new file; None if the run gave none.
+        content: The new file's content; empty if there is none.
+        comparison: How close it is; None if there is none.
         others: How many other files the run gave.
-        reproduced: Whether it is as near as was wanted.
-        reasons: What may have made it another, the most likely first.
+        reproduced: Whether it is close enough.
+        reasons: Possible reasons for differences, the most likely first.
     """
 
     name: str
@@ -68,10 +68,10 @@ class Reproduction:
 
     def __str__(self) -> str:
         if self.file is None or self.comparison is None:
-            head = f"{self.name}: the prompt gave no file to compare it with"
+            head = f"{self.name}: the prompt gave no file to compare with"
         else:
             verdict = "reproduced" if self.reproduced else "not reproduced"
-            more = f", the nearest of {self.others + 1}" if self.others else ""
+            more = f", the closest of {self.others + 1}" if self.others else ""
             where = f"{self.file.annotated_name} of #{self.file.node_id}{more}"
             head = f"{self.name}: {verdict}: {self.comparison} ({where})"
         return "\n".join([head, *(f"  {reason}" for reason in self.reasons)])
@@ -80,17 +80,18 @@ class Reproduction:
 def conclude(
     trial: Trial, result: Result[Any], server: str, tolerance: Tolerance = "content"
 ) -> Reproduction:
-    """Compare what a run gave with the file that it was to be.
+    """Compare a run's outputs with the original file.
 
     Args:
-        trial: What was run.
-        result: What it gave.
+        trial: The trial that was run.
+        result: Its result.
         server: The server's address.
-        tolerance: How near the new file has to be.
+        tolerance: How close the new file must be.
 
     Raises:
-        MissingExtraError: A library is missing that reads such files, and bytes alone do not do.
-        DownloadError: A file did not arrive whole.
+        MissingExtraError: The library that reads this kind of file is missing, and bytes alone are not
+            enough.
+        DownloadError: A file did not arrive in full.
     """
     original = trial.original
     files = result.files
@@ -113,7 +114,7 @@ def conclude(
 def _nearest(
     original: Original, files: Sequence[OutputFile], tolerance: Tolerance
 ) -> tuple[OutputFile | None, Comparison | None, bytes]:
-    """The file that is nearest to the original, how near it is, and what is in it."""
+    """The file that is closest to the original, how close it is, and its content."""
     nearest: tuple[OutputFile | None, Comparison | None, bytes] = (None, None, b"")
     for file in files:
         content = file.bytes()
@@ -122,7 +123,7 @@ def _nearest(
         except MissingExtraError as error:
             if tolerance != "bytes":
                 raise
-            found = Comparison("different", "file", form=f"other bytes; {error}")
+            found = Comparison("different", "file", form=f"different bytes; {error}")
         if nearest[1] is None or found.rank < nearest[1].rank:
             nearest = (file, found, content)
         if found.closeness == "bytes":
@@ -141,19 +142,18 @@ def reproduce(
     allow_paid: bool = False,
     timeout: float | None = None,
 ) -> Reproduction:
-    """Make a file again from what it carries, and compare.
+    """Recreate a file from the prompt that it carries, and compare.
 
     Args:
         client: Runs the prompt.
-        file: A picture, a video, a sound or another file that ComfyUI made.
-        lock: What was noted of the server that made it (`comfyflow.lock.make_lock`).
-        tolerance: How near the new file has to be: the same ``bytes``; the same pixels or samples
-            (``content``), in whatever bytes; or the largest mean difference, from 0 to 1.
-        input_files: Files that the prompt reads and the server does not have, by the names that the
-            prompt has for them.
-        converting: How the editor's workflow is converted, where the file carries no prompt.
-        allow_paid: Whether nodes may be run that call paid services.
-        timeout: Seconds for the run; None for as long as it takes.
+        file: A picture, a video, a sound or another file made by ComfyUI.
+        lock: The record of the server that made it (`comfyflow.lock.make_lock`).
+        tolerance: How close the new file must be: the same ``bytes``; the same pixels or samples
+            (``content``), in any bytes; or the largest mean difference, from 0 to 1.
+        input_files: Files that the prompt reads and the server lacks, by their names in the prompt.
+        converting: How to convert the editor's workflow, if the file carries no prompt.
+        allow_paid: Whether to allow nodes that call paid services.
+        timeout: Seconds for the run; None for no limit.
 
     Raises:
         WorkflowFileError: The file carries neither a prompt nor a workflow.
@@ -169,11 +169,11 @@ def reproduce(
 
 
 def refuse(trial: Trial, *, allow_paid: bool) -> None:
-    """Refuse what cannot be run, or must not.
+    """Refuse what cannot or must not be run.
 
     Args:
-        trial: What is to be run.
-        allow_paid: Whether nodes may be run that call paid services.
+        trial: The trial to run.
+        allow_paid: Whether to allow nodes that call paid services.
 
     Raises:
         ReproductionError: Input files are missing, or it would cost something.
@@ -181,8 +181,8 @@ def refuse(trial: Trial, *, allow_paid: bool) -> None:
     if trial.missing:
         named = ", ".join(map(str, trial.missing))
         raise ReproductionError(
-            f"the server does not have input files that the prompt reads: {named}; there are none of these "
-            "names here either"
+            f"the server does not have input files that the prompt reads: {named}; they were not found "
+            "locally either"
         )
     if trial.partner_nodes and not allow_paid:
         nodes = ", ".join(f"#{node_id} {node.class_type}" for node_id, node in trial.partner_nodes.items())

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .original import Original
 
 _MISSING: Final = frozenset({400, 403, 404})
-"""Answers for a file that a server does not have, or does not show."""
+"""Answers for a file that a server does not have or serve."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ class NeededFile:
         node_id: The node that reads it.
         class_type: Its class.
         input_name: The input.
-        reference: How the prompt names it.
-        digest: The SHA-256 of the file that was read when the original was made; None where the
-            original does not say it.
-        there: Whether the server has it; None where it does not say.
-        same: Whether what will be read is the file that was read; None where nobody can tell.
+        reference: Its name in the prompt.
+        digest: The SHA-256 of the file that was read when the original was made; None if the original does
+            not record it.
+        there: Whether the server has it; None if unknown.
+        same: Whether the file that will be read is the one that was read; None if unknown.
     """
 
     node_id: str
@@ -56,7 +56,7 @@ class NeededFile:
 
     @property
     def is_here(self) -> bool:
-        """Whether a file of that name is here, below the current folder, which is uploaded then."""
+        """Whether there is a local file of that name below the current folder, which is then uploaded."""
         plain = is_plain_path(self.reference) and is_media_file(self.reference)
         return plain and is_file(self.reference)
 
@@ -65,13 +65,13 @@ class NeededFile:
 
 
 class Trial:
-    """What made a file, checked against a server and ready to be run there.
+    """The prompt that made a file, checked against a server and ready to run there.
 
     Args:
-        client: Speaks to the server.
+        client: The client of the server.
         original: The file.
-        source: What made it.
-        lock: What was noted of the server that made it, or None.
+        source: The prompt that made it.
+        lock: The record of the server that made it, or None.
     """
 
     def __init__(
@@ -89,18 +89,18 @@ class Trial:
         self.drifts: Final[Sequence[Drift]] = [
             drift
             for drift in check(source.prompt, self.classes, lock, places=source.places)
-            if drift.type != "file_missing"  # `files` says more of them
+            if drift.type != "file_missing"  # `files` reports more about them
         ]
         self.files: list[NeededFile] = [self._looked_for(client, file) for file in self._needed()]
         for file in self.files:
-            if file.there:  # and not what is here under the same name
+            if file.there:  # and not the local file of the same name
                 self.source = self.source.with_input(
                     file.node_id, file.input_name, UploadedFile.named(file.reference)
                 )
 
     @property
     def version(self) -> Version | None:
-        """The server's version; None where it does not say it."""
+        """The server's version; None if it does not report it."""
         return self.stats.version
 
     @property
@@ -110,48 +110,48 @@ class Trial:
 
     @property
     def device(self) -> str:
-        """What the server computes on, or ``""``."""
+        """The server's device, or ``""``."""
         devices = self.stats.devices
         return (devices[0].name or "") if devices else ""
 
     @property
     def missing(self) -> list[NeededFile]:
-        """Input files that the server does not have, and that are not here either."""
+        """Input files that neither the server nor this computer has."""
         return [file for file in self.files if file.there is False and not file.is_here]
 
     @cached_property
     def partner_nodes(self) -> Mapping[str, NodeSchema]:
-        """The nodes that call paid services, by their ids, with their classes."""
+        """The nodes that call paid services, by id, with their classes."""
         return self.using(lambda node: node.api_node)
 
     @cached_property
     def models(self) -> list[str]:
-        """The model files that the prompt names, once each."""
+        """The model files that the prompt names, without duplicates."""
         values = (value for node in read_nodes(self.source.prompt).values() for value in node.inputs.values())
         return list(dict.fromkeys(value for value in values if is_model_name(value)))
 
     def using(self, holds: Callable[[NodeSchema], bool]) -> dict[str, NodeSchema]:
-        """The nodes whose class is so, by their ids, with their classes.
+        """The nodes whose class meets a condition, by id, with their classes.
 
         Args:
-            holds: Whether a class is so.
+            holds: The condition.
         """
         nodes = read_nodes(self.source.prompt).items()
         known = ((node_id, self.classes.get(node.class_type)) for node_id, node in nodes)
         return {node_id: found for node_id, found in known if found is not None and holds(found)}
 
     def give(self, client: Client, given: Mapping[str, str | os.PathLike[str]]) -> list[Upload]:
-        """Upload input files, under the names by which the prompt has them.
+        """Upload input files under their names in the prompt.
 
         Args:
-            client: Speaks to the server.
-            given: The files, by the names.
+            client: The client of the server.
+            given: The files, by name.
 
         Returns:
-            What was uploaded.
+            The uploads.
 
         Raises:
-            ReproductionError: The prompt names no such file, or one cannot be read.
+            ReproductionError: The prompt does not name the file, or it cannot be read.
         """
         uploads: list[Upload] = []
         for reference, path in given.items():
@@ -161,7 +161,7 @@ class Trial:
                 raise ReproductionError(f"the prompt has no input file {reference!r}; it has: {named}")
             wanted = UploadedFile.named(needed[0].reference)
             try:
-                with open(path, "rb") as opened:  # noqa: PTH123 (it may be any path)
+                with open(path, "rb") as opened:  # noqa: PTH123 (any path is allowed)
                     content = opened.read()
             except OSError as error:
                 raise ReproductionError(f"cannot read {os.fspath(path)}: {error.strerror}") from None
@@ -176,7 +176,7 @@ class Trial:
         return uploads
 
     def _asked(self, client: Client) -> Schema:
-        """The classes of the prompt as the server has them."""
+        """The prompt's node classes, from the server."""
         names = sorted(prompt_classes(self.source.prompt))
         infos = client._driver.drive(class_infos(client._core, names, anew=True))
         known = {name: info for name, info in infos.items() if info is not None}
@@ -194,7 +194,7 @@ class Trial:
                     yield NeededFile(node_id, node.class_type, entry.name, str(value), digest)
 
     def _looked_for(self, client: Client, file: NeededFile) -> NeededFile:
-        """The file with whether the server has it, and whether it is the one that was read."""
+        """The file, with whether the server has it, and whether it is the one that was read."""
         asked = UploadedFile.named(file.reference)
         query = {"filename": asked.name, "type": asked.type, "subfolder": asked.subfolder}
         if not asked.name:
