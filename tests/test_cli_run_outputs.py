@@ -130,7 +130,7 @@ def test_a_node_that_is_blocked_is_told_and_why(
         assert blocked["node"] == "3"
         assert "no face was found" in blocked["message"]
     else:
-        assert "SaveImage #3 is blocked, it does not run: no face was found" in run.err
+        assert "SaveImage #3 is blocked and does not run: no face was found" in run.err
         assert "it ran but produced no files: node #3 was blocked" in run.err
 
 

@@ -134,7 +134,7 @@ def test_a_broken_picture_is_different_and_no_error() -> None:
 
 
 def test_a_picture_is_no_sound() -> None:
-    assert compare_files(png(picture()), flac(wave())).form == "a picture, and a sound"
+    assert compare_files(png(picture()), flac(wave())).form == "a picture, but the new one is a sound"
 
 
 def test_samples_are_compared() -> None:
@@ -152,7 +152,7 @@ def test_other_lengths_and_channels_of_a_sound_are_told() -> None:
         compare_files(flac(wave()), flac(wave(count=8820))).form == "4410 samples, but the new one has 8820"
     )
     form = compare_files(flac(wave()), flac(wave(channels=2))).form
-    assert form == "sound of 44100 Hz, mono, and the new one is sound of 44100 Hz, stereo"
+    assert form == "sound of 44100 Hz, mono, but the new one is sound of 44100 Hz, stereo"
 
 
 def test_frames_and_sound_of_a_video_are_compared(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def test_jobs_a_minute_are_counted() -> None:
     ada, bob = access.who({"authorization": f"bearer {ADA}"}), access.who({"x-api-key": BOB})
     access.spend(ada)
     access.spend(ada)
-    with pytest.raises(Refusal, match="more than 2 jobs a minute") as refused:
+    with pytest.raises(Refusal, match="more than 2 jobs per minute") as refused:
         access.spend(ada)
     assert refused.value.headers()["Retry-After"] == "30"
     access.spend(bob)
@@ -140,11 +140,11 @@ def test_keys_of_a_file_and_of_the_environment(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "stand under"),
-        ("[key.ada]", "stand under"),
-        ("[keys]", "stand under"),
-        ("x = 1\n[keys.ada]\nkey='0123456789abcdef'", "stand under"),
-        ("[keys]\nada = 1", "no table"),
+        ("", "must be under"),
+        ("[key.ada]", "must be under"),
+        ("[keys]", "must be under"),
+        ("x = 1\n[keys.ada]\nkey='0123456789abcdef'", "must be under"),
+        ("[keys]\nada = 1", "must be a table"),
         ("[keys.ada]", "needs key"),
         ("[keys.ada]\nkey = 'short'", "16 characters"),
         ("[keys.ada]\nsha256 = 'x'", "needs key"),

@@ -83,5 +83,5 @@ def test_a_failure_tells_no_folder_of_the_machine_that_serves(tmp_path: Path) ->
         folder = tmp_path / "out"
         served.service.failure = f"cannot write {folder / 'ledger'}"
         assert str(served.service._unready()) == (
-            "jobs cannot be taken at the moment: cannot write ledger; try again"
+            "jobs cannot be accepted at the moment: cannot write ledger; try again"
         )

@@ -77,11 +77,11 @@ def test_a_prompt_is_served_with_the_parameters_that_were_chosen(tmp_path: Path)
         assert simulator.prompts[0].prompt["1"]["inputs"]["height"] == 5
         assert served.job("square", {"wide": 0}).json()["problems"][0]["limit"]["minimum"] == 1
         refused = served.job("square", {"1.color": 5}).json()
-        assert refused["problems"][0]["message"].startswith("1.color is no parameter")
+        assert refused["problems"][0]["message"].startswith("1.color is not a parameter")
 
 
 def test_a_name_that_cannot_stand_in_an_address(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="cannot stand in an address"):
+    with pytest.raises(CommandError, match="cannot be part of an address"):
         of_prompt("a/b", {"1": {"class_type": "EmptyImage", "inputs": {}}}, tmp_path)
 
 

@@ -198,7 +198,7 @@ def test_names_and_numbers_that_lead_here_are_not_told(private: Served, host: st
     with receiving(200) as receiver:
         port = receiver.url.split(":")[2].partition("/")[0]
         private.done("greeting", {"name": host}, Webhook_URL=f"http://{host}:{port}/")
-        until(lambda: any("no address of the internet" in each[2] for each in deliveries(private) if each[2]))
+        until(lambda: any("not a public address" in each[2] for each in deliveries(private) if each[2]))
         assert receiver.messages == []
         execute(private, "DELETE FROM delivery")
 
@@ -223,7 +223,7 @@ def test_a_name_that_leads_elsewhere_in_the_next_moment(monkeypatch: pytest.Monk
         assert asked == ["rebind.example"]
         ((headers, _, _),) = receiver.messages
         assert headers["host"].startswith("rebind.example:")
-        with pytest.raises(Refusal, match="no address of the internet"):
+        with pytest.raises(Refusal, match="not a public address"):
             asyncio.run(tell(url, "127.0.0.1", "10.0.0.1"))
         assert len(receiver.messages) == 1
 

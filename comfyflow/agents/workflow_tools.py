@@ -28,7 +28,7 @@ _WORKFLOW: Final = (
 )
 _FILES: Final = (
     "These are files that the server does not list. The workflow can still be run: pictures below the root "
-    "are uploaded, and the server is asked for the others ('name.png [output]' is an output of an earlier run)."
+    "are uploaded, and the server is asked for the others ('name.png [output]' is an earlier run's output)."
 )
 
 

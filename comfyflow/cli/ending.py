@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from ..client import Client, Handle, Result
 
 _ON_ITS_WAY: Final = 0.5
-"""Seconds that a prompt gets to arrive whose sending was interrupted."""
+"""How many seconds a prompt has to arrive after its sending was interrupted."""
 
 
 def ended(action: Callable[[], int], timeout: float | None, *, as_json: bool) -> int:
-    """Carry out something about a prompt; an error that it ends in is reported.
+    """Carry out an action on a prompt, and report its error.
 
     Args:
-        action: Gives the exit code.
+        action: Returns the exit code.
         timeout: The option ``--timeout``.
         as_json: As a JSON line on standard output.
 
@@ -64,12 +64,12 @@ def follow(
     """Show what happens to a prompt until it ends.
 
     Returns:
-        What it gave; and how it failed, where it gave only a part.
+        The result; and the failure, if it is partial.
 
     Raises:
-        RunError: It gave nothing.
-        WaitTimeout: The time is over.
-        ServerUnreachable: The server has been away for too long.
+        RunError: It gave no result.
+        WaitTimeout: The time is up.
+        ServerUnreachable: The server has been unreachable for too long.
     """
     from .progress import display
 
@@ -85,7 +85,7 @@ def follow(
 
 
 def cancel_prompt(client: Client, prompt_id: str, handle: Handle[Any] | None, *, as_json: bool) -> None:
-    """Stop a prompt, sent or being sent, and say what happened to it."""
+    """Stop a prompt, sent or being sent, and report what happened to it."""
     prompt_id = handle.prompt_id if handle is not None else prompt_id
     name = f"prompt {prompt_id}"
     note(f"cancelling {name} …")
@@ -109,10 +109,10 @@ def cancel_prompt(client: Client, prompt_id: str, handle: Handle[Any] | None, *,
 
 
 def _sent(client: Client, prompt_id: str, handle: Handle[Any] | None) -> Handle[Any]:
-    """The prompt, though its answer may not have come.
+    """Find the prompt, even if its answer has not come.
 
     Raises:
-        PromptLost: The server has not got it.
+        PromptLost: The server does not have it.
     """
     if handle is not None:
         return handle
@@ -129,7 +129,7 @@ def later(prompt_id: str) -> str:
 
 
 def note(text: str) -> None:
-    """Say something on standard error, under the command's name."""
+    """Print a message to standard error, under the command's name."""
     say(f"comfyflow: {text}", err=True)
 
 
@@ -142,12 +142,12 @@ def write_result(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Write what a prompt gave, and say what it did not give.
+    """Save a prompt's outputs, and report missing ones.
 
     Args:
-        client: Fetches it.
-        result: What it gave.
-        partial: How it failed, where it gave only a part.
+        client: Downloads the files.
+        result: Its result.
+        partial: The failure, if the result is partial.
         out: The folder.
         as_json: As JSON lines on standard output.
         quiet: Only the files' paths.
@@ -168,7 +168,7 @@ def _write(client: Client, result: Result[Any], out: Path, *, as_json: bool, qui
     for node_id, error in result.missing.items():
         if isinstance(error, PromptRejected):
             code = code or PROBLEMS  # reported before it ran
-        elif not isinstance(error, ExecutionError):  # the partial success tells all of these
+        elif not isinstance(error, ExecutionError):  # the partial success includes all of these
             code = UNUSABLE
             tell_missing(result, node_id, error, as_json=as_json)
     whole = not code and result.completion_status == "success"
@@ -181,7 +181,7 @@ def _write(client: Client, result: Result[Any], out: Path, *, as_json: bool, qui
 
 
 def _tell_partial(error: PartialSuccess, *, as_json: bool) -> int:
-    """Say what failed and what did not run; returns the exit code."""
+    """Report what failed and what did not run; returns the exit code."""
     if not as_json:
         note(str(error.args[0]))
         return FAILED
@@ -202,7 +202,7 @@ def _tell_partial(error: PartialSuccess, *, as_json: bool) -> int:
 
 
 def tell_error(error: Exception, code: int, as_json: bool, hint: str = "") -> int:
-    """Say what went wrong; returns the exit code that it was given."""
+    """Report what went wrong; returns the given exit code."""
     if as_json:
         from .progress import write_line
 

@@ -1,4 +1,4 @@
-"""What a run looks like while it runs: for people, for scripts, and for nobody."""
+"""The display of a run: for people, for scripts, or none."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _LONGEST: Final = 160
 
 
 class Display(Protocol):
-    """A listener for what happens."""
+    """A display for the events of a run."""
 
     def show(self, event: RunEvent) -> None:
         """Show an event."""
         ...
 
     def close(self) -> None:
-        """Leave the screen as it is to stay."""
+        """Leave the screen in its final state."""
         ...
 
 
@@ -52,20 +52,20 @@ class SilentRun:
 
 
 class RunJsonLines:
-    """One JSON object a line, on standard output."""
+    """One JSON object per line, on standard output."""
 
     def show(self, event: RunEvent) -> None:
-        """Write the event, if it has anything that fits a line."""
+        """Write the event, if it is worth a line."""
         shown = event_json(event)
         if shown is not None:
             write_line(shown)
 
     def close(self) -> None:
-        """Nothing: every line is out already."""
+        """Do nothing: every line has been written already."""
 
 
 class Bars:
-    """Bars on standard error: the queue and the nodes, the node that runs, its steps, rate and time.
+    """Bars on standard error: the queue and the nodes, the running node, its steps, rate and time.
 
     Args:
         nodes: How many nodes the prompt has.
@@ -91,10 +91,10 @@ class Bars:
         self._done: set[str] = set()
         self._current: str | None = None
         self._says_ends = False
-        """Whether the server says when a node ends; those before 0.3.45 or so do not."""
+        """Whether the server reports when a node ends; those before about 0.3.45 do not."""
 
     def show(self, event: RunEvent) -> None:
-        """Move the bars."""
+        """Advance the bars."""
         if isinstance(event, RunQueued):
             self._progress.update(self._all, description=f"in the queue, {event.ahead} before it")
         elif isinstance(event, RunStarted):
@@ -125,17 +125,17 @@ class Bars:
             self._progress.console.print(plain(_trouble(event)), markup=False, highlight=False)
 
     def close(self) -> None:
-        """Take the bars off the screen."""
+        """Remove the bars from the screen."""
         self._progress.stop()
 
     def _count(self, *ended: str, done: int | None = None) -> None:
-        """Move the bar of all nodes."""
+        """Advance the bar of all nodes."""
         self._done.update(ended)
         done = min(len(self._done), self._total) if done is None else done
         self._progress.update(self._all, completed=done, total=self._total, count=f"{done}/{self._total}")
 
     def _only(self, node_id: str, name: str) -> TaskID:
-        """The bar of a node; those of others go."""
+        """The bar of a node; other nodes' bars are removed."""
         for other in [key for key in self._nodes if key != node_id]:
             self._progress.remove_task(self._nodes.pop(other))
         if node_id not in self._nodes:
@@ -145,7 +145,7 @@ class Bars:
         return self._nodes[node_id]
 
     def _say(self, event: NodeText) -> None:
-        """Show a string beside the name of its node; nodes that wait for a service send one a second."""
+        """Show a string next to its node's name; nodes that wait for a service send one per second."""
         from rich.markup import escape
 
         text = plain(f"{event.node}: {one_line(event.text)}")
@@ -160,14 +160,14 @@ class Bars:
 
 
 class RunLines:
-    """A line a node, on standard error, where no terminal can show bars."""
+    """One line per node on standard error, if there is no terminal to show bars."""
 
     def __init__(self) -> None:
         self._said: dict[str, str] = {}
 
     def show(self, event: RunEvent) -> None:
-        """Write the node that begins, what it says when the first line of that is a new one, and why
-        one does not run or has failed.
+        """Write the node that starts, its text if the first line is new, and why a node does not run or has
+        failed.
         """
         if isinstance(event, NodeStarted):
             print(f"running {plain(event.node)}", file=sys.stderr, flush=True)
@@ -184,13 +184,13 @@ class RunLines:
 
 
 def one_line(text: str) -> str:
-    """A string of several lines, short enough for one."""
+    """A string of several lines, shortened to one."""
     shown = "; ".join(line.strip() for line in text.splitlines() if line.strip())
     return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
 
 
 def display(nodes: int, *, as_json: bool, quiet: bool) -> Display:
-    """The display that fits where the output goes.
+    """The display for where the output goes.
 
     Args:
         nodes: How many nodes the prompt has.
@@ -205,7 +205,7 @@ def display(nodes: int, *, as_json: bool, quiet: bool) -> Display:
 
 
 def event_json(event: RunEvent) -> dict[str, Any] | None:
-    """An event as plain JSON; None for what is not worth a line (pictures, ends of nodes)."""
+    """An event as plain JSON; None if it is not worth a line (pictures, ends of nodes)."""
     shown: dict[str, Any] | None = None
     if isinstance(event, RunQueued):
         shown = {"event": "queued", "ahead": event.ahead}
@@ -238,11 +238,11 @@ def _trouble(event: NodeBlocked | NodeFailed) -> str:
         why = f"{event.exception_type}: {one_line(event.exception_message)}"
         return f"{event.node} failed, but the rest continues: {why}"
     why = event.message.removeprefix("Execution Blocked: ")
-    return f"{event.node} is blocked, it does not run: {why}"
+    return f"{event.node} is blocked and does not run: {why}"
 
 
 def write_line(value: dict[str, Any]) -> None:
-    """A JSON object on a line of standard output, at once."""
+    """Write a JSON object as a line of standard output, and flush it."""
     print(json.dumps(value, default=str), flush=True)
 
 

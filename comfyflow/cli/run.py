@@ -1,4 +1,4 @@
-"""``comfyflow run``: a workflow, run on a server, its files on disk."""
+"""``comfyflow run``: run a workflow on a server, and save its files."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def run(
     only queues the prompt: `comfyflow wait ID` follows it and saves its files, here or on another
     machine.
 
-    Exit codes: 0 done; 1 the workflow has problems, or the server left outputs out; 2 it could not be
+    Exit codes: 0 done; 1 the workflow has problems, or the server dropped outputs; 2 it could not be
     run, or not all outputs could be downloaded; 3 it failed on the server, entirely or in some nodes
     (the outputs of the others are saved); 4 the timeout has passed; 130 Ctrl-C, and the prompt is
     cancelled; 141 the output's reader has gone.
@@ -120,7 +120,7 @@ def run(
     loaded = set_inputs(loaded, settings)
     if out.exists() and not out.is_dir():
         raise CommandError(f"--out {out} is a file; name a folder")
-    prompt_id = str(uuid.uuid4())  # known before it is sent: Ctrl-C may come at any time
+    prompt_id = str(uuid.uuid4())  # chosen before it is sent: Ctrl-C may come at any time
     named: ClientOptions = {"client_id": detached_client_id(prompt_id)} if detach else {}
     with connected(server, simulate, timeout, simulated, named) as client:
         sending = Dispatch(client, loaded, prompt_id, used, as_json=as_json, quiet=quiet)

@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from ..source import Source
 
 _TOLD_WHILE_RUNNING: Final = ("file_not_shown", "no_file_named", "not_finite", "node_failure_policy_unknown")
-"""Warnings of which the result shows nothing, or nothing that explains it."""
+"""Warnings about things that the result does not show or explain."""
 
 _DETACHED: Final = "comfyflow-detached-"
 
 
 def detached_client_id(prompt_id: str) -> str:
-    """The client's id with which a prompt is sent that someone else will wait for.
+    """The client id for a prompt that someone else will wait for.
 
-    A server reports a prompt's progress only to the client that sent it. Under an id that follows from
-    the prompt's, whoever waits for it is that client, on any machine; and takes nobody's place.
+    A server reports a prompt's progress only to the client that sent it. With an id derived from the
+    prompt's, any waiter on any machine is that client, without displacing another.
 
     Args:
         prompt_id: The prompt's id.
@@ -38,14 +38,14 @@ def detached_client_id(prompt_id: str) -> str:
 
 
 def refuse_waiting(context: click.Context, simulate: bool) -> None:
-    """Refuse what means nothing where a prompt is not waited for.
+    """Refuse options that make no sense without waiting for the prompt.
 
     Args:
         context: The command's.
         simulate: The option ``--simulate``.
 
     Raises:
-        CommandError: There is something of that.
+        CommandError: There is one.
     """
     if simulate:
         raise CommandError(
@@ -61,11 +61,11 @@ class Dispatch:
 
     Args:
         client: Sends it.
-        target: What is run.
+        target: What to run.
         prompt_id: Its id.
         seed: The seed to report.
         as_json: JSON lines on standard output.
-        quiet: Tell as little as may be.
+        quiet: Whether to print as little as possible.
     """
 
     def __init__(
@@ -91,8 +91,8 @@ class Dispatch:
         """Send it and report progress.
 
         Args:
-            options: How it is run.
-            timeout: Seconds for all of it.
+            options: How to run it.
+            timeout: Seconds for everything.
         """
         self._begin()
         handle = self._submit({**options, "on_upload": self._tell_upload}, timeout)
@@ -106,15 +106,14 @@ class Dispatch:
     def detach(self, options: RunOptions, timeout: float | None) -> int:
         """Send it, and print its id once the server has it; returns the exit code.
 
-        The id is on standard error before the prompt is sent, for whoever ends this command
-        meanwhile.
+        The id is printed to standard error before the prompt is sent, in case this command is interrupted.
 
         Args:
-            options: How it is run.
-            timeout: Seconds for all of it.
+            options: How to run it.
+            timeout: Seconds for everything.
 
         Raises:
-            SocketUnavailable: It has pictures that go only to someone who listens.
+            SocketUnavailable: It has pictures that only a listener receives.
         """
         uploads: list[dict[str, Any]] = []
 
@@ -143,7 +142,7 @@ class Dispatch:
         return PROBLEMS if dropped else 0
 
     def cancel(self) -> None:
-        """Stop it, and say what happened to it."""
+        """Stop it, and report what happened to it."""
         cancel_prompt(self.client, self._prompt_id, self._handle, as_json=self.as_json)
 
     def _begin(self) -> None:
@@ -169,7 +168,7 @@ class Dispatch:
                 say(problem, err=True)
 
     def _dropped(self, handle: Handle[Any]) -> list[dict[str, Any]]:
-        """Say which outputs the server runs the prompt without, and why; the lines for a program."""
+        """Report which outputs the server dropped, and why; returns the lines for a program."""
         report = handle.report
         if report is None:
             return []
@@ -188,7 +187,7 @@ class Dispatch:
         ]
 
     def _tell_upload(self, upload: Upload) -> None:
-        """Say which file has left this computer: with --quiet too."""
+        """Report each file that leaves this computer: with --quiet too."""
         if self.as_json:
             self._write({"event": "upload", **_upload_json(upload)})
         else:

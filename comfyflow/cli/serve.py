@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 _GRACE_SECONDS: Final = 10
 _CONNECTIONS: Final = 2000
-"""How many connections there may be at once; further ones are told to come back."""
+"""The limit of concurrent connections; further ones are asked to come back later."""
 
 
 @click.command("serve", short_help="Serve workflows over HTTP.")
@@ -46,38 +46,48 @@ _CONNECTIONS: Final = 2000
 @servers_option
 @partner_api_key_option
 @click.option("--simulate", is_flag=True, help="Run jobs on the built-in simulator.")
-@click.option("--host", metavar="ADDRESS", default="127.0.0.1", help="Where it listens.")
-@click.option("--port", metavar="PORT", type=click.IntRange(0, 65535), default=8190, help="0 is any free.")
+@click.option("--host", metavar="ADDRESS", default="127.0.0.1", help="The address to listen on.")
+@click.option(
+    "--port",
+    metavar="PORT",
+    type=click.IntRange(0, 65535),
+    default=8190,
+    help="The port; 0 picks a free one.",
+)
 @click.option(
     "--out",
     metavar="DIR",
     type=PATH,
     default=Path("serve"),
-    help="Where outputs, uploads and the ledger of the jobs are kept.",
+    help="The folder for outputs, uploads and the ledger of jobs.",
 )
 @click.option("--keys", metavar="FILE", type=PATH, help="API keys with their limits, as TOML.")
-@click.option("--no-keys", is_flag=True, help="Let everybody in who reaches it, from other machines too.")
+@click.option("--no-keys", is_flag=True, help="Allow everyone who can reach it, from other machines too.")
 @click.option(
-    "--allow-host", "names", metavar="NAME", multiple=True, help="A name that it goes by. Can be repeated."
+    "--allow-host", "names", metavar="NAME", multiple=True, help="A host name to answer to. Can be repeated."
 )
-@click.option("--allow-paid", is_flag=True, help="Let nodes run that call paid services.")
+@click.option("--allow-paid", is_flag=True, help="Allow nodes that call paid services.")
 @click.option(
     "--webhook-secret",
     metavar="SECRET",
-    help="What webhooks are signed with; @FILE reads it. None without one.",
+    help="The secret to sign webhooks with, or @FILE; without it, webhooks are off.",
 )
 @click.option(
-    "--allow-private-webhooks", is_flag=True, help="Let webhooks be of this machine and its network, too."
+    "--allow-private-webhooks", is_flag=True, help="Allow webhooks to this machine and its network."
 )
 @click.option(
-    "--depth", metavar="COUNT", type=click.IntRange(1, 100), default=3, help="Jobs that a server has at once."
+    "--depth",
+    metavar="COUNT",
+    type=click.IntRange(1, 100),
+    default=3,
+    help="How many jobs to queue per server.",
 )
 @click.option(
     "--queue",
     metavar="COUNT",
     type=click.IntRange(min=1),
     default=10_000,
-    help="Jobs that may wait or run, of all clients.",
+    help="How many jobs of all clients may wait or run.",
 )
 @converting_options
 def serve(
@@ -101,19 +111,19 @@ def serve(
 ) -> None:
     """Serve workflows over HTTP: typed parameters, jobs that outlive a restart, a page with a form.
 
-    TARGET is FILE.py[:NAME]; or another workflow, whose parameters are in NAME.parameters.toml beside it.
+    TARGET is FILE.py[:NAME]; or another workflow, whose parameters are in NAME.parameters.toml next to it.
 
     \b
-    POST /workflows/NAME/jobs      take a job: its parameters as JSON, or a form with files
+    POST /workflows/NAME/jobs      create a job: its parameters as JSON, or a form with files
     GET  /jobs/ID                  its state and results
     GET  /jobs/ID/events           its events as they happen
     GET  /jobs/ID/outputs/0        its first file
-    GET  /openapi.json             all of it
+    GET  /openapi.json             the whole API
 
-    It listens on this machine alone. For others: --host 0.0.0.0 --keys keys.toml.
+    It listens only on this machine. For others: --host 0.0.0.0 --keys keys.toml.
 
     Exit codes: 0 it was stopped; 2 it could not start.
-    """  # noqa: D301  # click's mark for lines that stay as they are
+    """  # noqa: D301  # click's mark for preformatted lines
     if servers and simulate:
         raise CommandError("give --server or --simulate, not both")
     if keys is not None and no_keys:
@@ -128,8 +138,8 @@ def serve(
     known = () if no_keys else read_keys(keys)
     if not known and not no_keys and not is_loopback(host):
         raise CommandError(
-            f"--host {host} lets other machines in: name API keys by --keys FILE or {SERVE_KEY_VARIABLE}, "
-            "or say --no-keys"
+            f"--host {host} lets other machines in: give API keys with --keys FILE or {SERVE_KEY_VARIABLE}, "
+            "or give --no-keys"
         )
     webhooks = WebhookOptions.of(_secret(webhook_secret), allow_private=allow_private_webhooks)
     urls = () if simulate else tuple(server_url(each.url) for each in named_servers(servers))
@@ -147,7 +157,7 @@ def serve(
 
 
 def _secret(given: str | None) -> str:
-    """The secret of webhooks: the option, what is in the file that it names, or that of the environment.
+    """The secret of webhooks: the option, the content of the file that it names, or the environment's.
 
     Raises:
         CommandError: The file cannot be read.
@@ -165,7 +175,7 @@ def _workflows(targets: Sequence[str], converting: Converting) -> dict[str, Serv
     for target in targets:
         made = _workflow(target, converting)
         if made.name in found:
-            raise CommandError(f"two workflows are called {made.name!r}; rename one, or serve it by itself")
+            raise CommandError(f"two workflows are called {made.name!r}; rename one, or serve it separately")
         found[made.name] = made
     return found
 
@@ -190,10 +200,10 @@ def _workflow(target: str, converting: Converting) -> ServedWorkflow:
 
 @contextlib.contextmanager
 def _listening(host: str, port: int) -> Generator[socket.socket]:
-    """A socket that listens.
+    """A listening socket.
 
     Raises:
-        CommandError: The port is taken, or the address does not belong to this machine.
+        CommandError: The port is in use, or the address does not belong to this machine.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -232,4 +242,4 @@ def _serve(
     host, port = listening.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{port}/"
-    process.run(listening, lambda: click.echo(f"{url} serves {', '.join(workflows)} (Ctrl-C ends it)"))
+    process.run(listening, lambda: click.echo(f"{url} serves {', '.join(workflows)} (Ctrl-C stops it)"))

@@ -186,7 +186,7 @@ def _files(entry: Mapping[str, Any]) -> list[list[str]]:
 
 
 def _name(file: OutputFile) -> str:
-    """How `view` takes a file."""
+    """A file in the form that `view` takes."""
     return file.annotated_name.removesuffix(" [output]")
 
 

@@ -1,4 +1,4 @@
-"""What is known of a server that is looked at: asked now and then, and heard over its socket."""
+"""The state of a watched server: polled now and then, and received over its socket."""
 
 from __future__ import annotations
 
@@ -29,21 +29,22 @@ if TYPE_CHECKING:
     from ..client import Device, SystemStats
 
 QUEUE_ASKED: Final = 20
-"""Of how many prompts at most the queue is asked for: a server sends all of them whole."""
+"""The longest queue that is requested: a server sends all prompts in full."""
 _LIMITS: Final = Limits(connect=10.0, answer=20.0, retries=0)
-"""A server that loads a model may take some seconds to answer; one that is gone is asked again anyway."""
+"""A server that is loading a model may take some seconds to answer; one that is gone is polled again anyway.
+"""
 _MINUTE: Final = 60.0
 _STEPS: Final = 20
-"""From how many of the last steps the rate of steps is computed."""
+"""How many of the last steps the rate is computed from."""
 _BETWEEN: Final = 0.25
-"""Seconds at least from one question to the next, however often the queue changes."""
+"""The shortest interval between polls, in seconds, however often the queue changes."""
 
 _BAR: Final = re.compile(r"(\d{1,9})/(\d{1,9}) \[[^\]]{0,40}?(\d{1,6}(?:\.\d{1,6})?)\s?(it/s|s/it)")
-"""The bar that samplers write to a server's log: ``35%|███  | 7/20 [00:03<00:05,  2.34it/s]``."""
+"""The progress bar that samplers write to a server's log: ``35%|███  | 7/20 [00:03<00:05,  2.34it/s]``."""
 LOG_SINCE: Final = Version(0, 3, 64)
-"""The oldest release whose log is asked for. Early ones without a terminal raised where they sent it."""
+"""The oldest release whose log is requested. Earlier ones raised when sending it without a terminal."""
 _EXECUTED: Final = "Prompt executed"
-"""How the line of a server's log begins that says that a prompt has ended."""
+"""The start of the log line that a prompt has ended."""
 
 
 @dataclass
@@ -52,7 +53,7 @@ class RunningPrompt:
 
     Attributes:
         prompt_id: Its id.
-        nodes: How many nodes it has; None where that was not asked.
+        nodes: How many nodes it has; None if not requested.
         classes: The classes of its nodes, by id.
         since: When it was first seen, by `time.monotonic`.
     """
@@ -65,13 +66,13 @@ class RunningPrompt:
 
 @dataclass
 class Steps:
-    """How far the node is that runs.
+    """The progress of the running node.
 
     Attributes:
         value: The step.
-        maximum: How many there are.
-        node_id: The node; None where the server's log says only the steps.
-        rate: Steps a second; None where that is not known yet.
+        maximum: The number of steps.
+        node_id: The node; None if only the steps are known, from the server's log.
+        rate: Steps per second; None if not yet known.
     """
 
     value: float
@@ -81,12 +82,12 @@ class Steps:
 
 
 class ServerWatch:
-    """A server that is looked at.
+    """A watched server.
 
     Args:
         url: Its address.
-        options: How it is connected to.
-        clock: Tells the time in seconds.
+        options: How to connect to it.
+        clock: Returns the time in seconds.
     """
 
     def __init__(
@@ -113,19 +114,19 @@ class ServerWatch:
         self._moments: deque[tuple[float, float]] = deque(maxlen=_STEPS)
 
     def tell(self, changed: Callable[[ServerWatch], object]) -> None:
-        """Say who is called when there is something new."""
+        """Set the function to call when there is news."""
         self._changed = changed
 
-    # What is known
+    # State
 
     @property
     def version(self) -> str:
-        """The server's version, ``?`` where it does not say it."""
+        """The server's version, ``?`` if it does not report it."""
         return (self.stats.system.comfyui_version if self.stats is not None else None) or "?"
 
     @property
     def devices(self) -> Sequence[Device]:
-        """What it computes on."""
+        """Its compute devices."""
         return self.stats.devices if self.stats is not None else ()
 
     @property
@@ -139,7 +140,7 @@ class ServerWatch:
 
     @property
     def doing(self) -> str:
-        """What it runs, in a few words."""
+        """What it is running, in a few words."""
         if not self.running:
             return "nothing"
         first = self.running[0]
@@ -161,7 +162,7 @@ class ServerWatch:
         return max(self.remaining - len(self.running), 0)
 
     def to_json(self) -> dict[str, Any]:
-        """What is known, as plain JSON values."""
+        """The state, as plain JSON values."""
         if not self.up:
             return {"url": self.url, "up": self.up, "error": self.reason or None}
         steps = self.steps
@@ -192,10 +193,10 @@ class ServerWatch:
             ],
         }
 
-    # What is heard
+    # Events
 
     def hear(self, event: ServerEvent) -> bool:
-        """Take in an event of the socket; returns whether to ask the server for more."""
+        """Handle a socket event; returns whether to ask the server for more."""
         if isinstance(event, Status) and event.queue_remaining is not None:
             self._heard += 1
             self._count(event.queue_remaining)
@@ -211,19 +212,19 @@ class ServerWatch:
         return isinstance(event, (Connected, Disconnected))
 
     def lost(self, reason: str) -> None:
-        """The server does not answer."""
+        """Note that the server does not answer."""
         new = self.up is not False or reason != self.reason
         self.up, self.reason, self.running, self.steps, self.remaining = False, reason, [], None, 0
         if new:
             self._changed(self)
 
     def _tell(self) -> None:
-        """Say that there is something new, once it is known what the server is."""
+        """Report news, once it is known what the server is."""
         if self.up is not None:
             self._changed(self)
 
     def _count(self, remaining: int) -> None:
-        """The queue has this length."""
+        """Set the length of the queue."""
         fewer = self.remaining - remaining if self.up else 0
         self.remaining = remaining
         if fewer > 0:
@@ -245,7 +246,7 @@ class ServerWatch:
         self._tell()
 
     def _read_log(self, text: str) -> None:
-        """Take the steps of a sampler out of the log: a server tells nobody else of others' prompts."""
+        """Read a sampler's steps from the log: a server does not report the progress of others' prompts."""
         if _EXECUTED in text:
             self.steps = None
         known = self.steps is not None and self.steps.node_id is not None
@@ -255,13 +256,13 @@ class ServerWatch:
             speed = float(rate)
             self._step(float(value), float(maximum), None, 1 / speed if unit == "s/it" and speed else speed)
 
-    # What is asked
+    # Requests
 
     async def look(self, client: AsyncClient | None = None) -> None:
         """Ask the server what it is and what it is doing.
 
         Args:
-            client: Asks; by default one for this question.
+            client: The client to use; by default a new one.
         """
         if client is None:
             async with AsyncClient(self.url, **self._options) as made:
@@ -276,7 +277,7 @@ class ServerWatch:
             return
         self.up, self.reason, self.stats, self.url = True, "", stats, client.url
         self._take(running)
-        # What was heard meanwhile is newer than the answer.
+        # Events received in the meantime are newer than the answer.
         self._count(remaining if heard == self._heard else self.remaining)
 
     def _take(self, running: Sequence[RunningPrompt]) -> None:
@@ -289,7 +290,7 @@ class ServerWatch:
         self.running = list(running)
 
     async def _asked(self, client: AsyncClient, remaining: int) -> list[RunningPrompt]:
-        """What it runs. Of a long queue only the ids are asked, where the server can tell them alone."""
+        """Ask what it is running. For a long queue only ids are requested, if the server supports that."""
         if remaining <= QUEUE_ASKED:
             listed = await client.queue()
             return [
@@ -302,10 +303,10 @@ class ServerWatch:
             return self.running  # older than 0.6
 
     async def watch(self, interval: float) -> None:
-        """Look at the server until the task is cancelled; that it is gone does not end it.
+        """Watch the server until the task is cancelled, even while the server is gone.
 
         Args:
-            interval: Seconds from one question to the next.
+            interval: Seconds between polls.
         """
         async with AsyncClient(self.url, **self._options) as client:
             wanted = asyncio.Event()
@@ -323,7 +324,7 @@ class ServerWatch:
                 await asyncio.gather(listening, return_exceptions=True)
 
     async def _ask_for_log(self, client: AsyncClient) -> None:
-        """Have the log sent, once a connection."""
+        """Subscribe to the log, once per connection."""
         version = self.stats.version if self.up and self.stats is not None else None
         if version is not None and version >= LOG_SINCE and not self._hears_log:
             self._hears_log = True
@@ -331,11 +332,11 @@ class ServerWatch:
                 await client.subscribe_logs()
 
     async def _listen(self, client: AsyncClient, wanted: asyncio.Event) -> None:
-        """Hear what the server says; without a socket it is only asked."""
+        """Receive the server's events; without a socket it is only polled."""
         with contextlib.suppress(ClientError):
             async for event in client.events():
                 if isinstance(event, Connected):
-                    self._hears_log = False  # it may be another server by now
+                    self._hears_log = False  # it may be a different server by now
                 if self.hear(event):
                     wanted.set()
 

@@ -1,4 +1,4 @@
-"""``comfyflow status``: what servers are and what they are doing; once, or all the time."""
+"""``comfyflow status``: what servers are and what they are doing, once or continuously."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LONGEST: Final = 200
 
 @click.command("status")
 @servers_option
-@click.option("--watch", is_flag=True, help="Go on until Ctrl-C, which ends it with 0.")
+@click.option("--watch", is_flag=True, help="Continue until Ctrl-C, which ends it with exit code 0.")
 @click.option(
     "--interval",
     metavar="SECONDS",
@@ -52,7 +52,7 @@ def status(servers: tuple[str, ...], watch: bool, interval: float, as_json: bool
     named = named_servers(servers)
     if not watch and len(named) == 1:
         with connected(named[0].url if servers else None):
-            pass  # it says what to do where none answers
+            pass  # gives advice if none answers
     options = connection_options()
     watched = [ServerWatch(server_url(each.url), options) for each in named]
     if watch:
@@ -74,7 +74,7 @@ async def _look(watched: Sequence[ServerWatch]) -> None:
 
 
 def _whole_json(server: ServerWatch) -> dict[str, Any]:
-    """What a server is and what it is doing, with all that it says of itself."""
+    """What a server is and what it is doing, with everything that it reports."""
     return {**server.to_json(), **(server.stats or {})}
 
 
@@ -93,27 +93,27 @@ def _lines(server: ServerWatch) -> list[str]:
 
 
 def size(value: object) -> str:
-    """Bytes as people say them."""
+    """Bytes for people."""
     return f"{value / 2**30:.1f} GiB" if isinstance(value, (int, float)) else "?"
 
 
-# All the time
+# Continuously
 
 
 class _View(Protocol):
-    """Something that shows servers."""
+    """A display of servers."""
 
     def changed(self, server: ServerWatch) -> None:
-        """There is something new of a server."""
+        """Show news of a server."""
         ...
 
     def close(self) -> None:
-        """Leave the screen as it is to stay."""
+        """Leave the screen in its final state."""
         ...
 
 
 def _watch(watched: Sequence[ServerWatch], interval: float, *, as_json: bool) -> None:
-    """Look at servers until Ctrl-C."""
+    """Watch servers until Ctrl-C."""
     view = _view(watched, interval, as_json=as_json)
     for each in watched:
         each.tell(view.changed)
@@ -135,10 +135,11 @@ async def _watch_all(watched: Sequence[ServerWatch], interval: float) -> None:
 
 
 class _JsonLines:
-    """One JSON object a line: of each server when its queue changes, and no oftener than is asked otherwise.
+    """One JSON object per line: for each server when its queue changes, and otherwise at most once per
+    interval.
 
     Args:
-        interval: Seconds between two lines that differ only in steps and memory.
+        interval: Seconds between lines that differ only in steps and memory.
     """
 
     def __init__(self, interval: float) -> None:
@@ -156,11 +157,11 @@ class _JsonLines:
             write_line(server.to_json())
 
     def close(self) -> None:
-        """Nothing: every line is out already."""
+        """Do nothing: every line has been written already."""
 
 
 class _TextLines:
-    """A line of a server when its queue changes, and every few seconds while it works."""
+    """A line for a server when its queue changes, and every few seconds while it works."""
 
     def __init__(self) -> None:
         self._said: dict[int, tuple[object, float]] = {}
@@ -180,7 +181,7 @@ class _TextLines:
 
 
 def _key(server: ServerWatch) -> object:
-    """What is worth a line at once."""
+    """The part of the state that is worth an immediate line."""
     running = tuple(each.prompt_id for each in server.running)
     return (server.up, server.reason, server.remaining, running, server.ended)
 
@@ -200,14 +201,14 @@ def _state(server: ServerWatch) -> str:
 
 def _rate(server: ServerWatch) -> str:
     rate = server.per_minute
-    return f"{server.ended} ended" + (f", {rate:.1f} a minute" if rate else "")
+    return f"{server.ended} ended" + (f", {rate:.1f} per minute" if rate else "")
 
 
 class _Table:
-    """A table of the servers, which is drawn again all the time.
+    """A table of the servers, which is redrawn continuously.
 
     Args:
-        watched: They.
+        watched: The servers.
     """
 
     def __init__(self, watched: Sequence[ServerWatch]) -> None:
@@ -222,7 +223,7 @@ class _Table:
         self._live.start()
 
     def changed(self, server: ServerWatch) -> None:
-        """Nothing: it is drawn a few times a second."""
+        """Do nothing: it is redrawn a few times a second."""
 
     def close(self) -> None:
         """Leave the last one on the screen."""
@@ -230,7 +231,7 @@ class _Table:
 
     @staticmethod
     def picture(watched: Sequence[ServerWatch]) -> RenderableType:
-        """The table as it is now."""
+        """The current table."""
         from rich.box import SIMPLE
         from rich.markup import escape
         from rich.table import Table

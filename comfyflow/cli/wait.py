@@ -1,4 +1,4 @@
-"""``comfyflow wait``: prompts that are on a server already, watched to their end, their files on disk."""
+"""``comfyflow wait``: wait for prompts that are already on a server, and save their files."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from ..client_options import ClientOptions
 
 _LIKE: Final = 0.8
-"""How like another id one must be to be meant: those of any two prompts have half their letters in common."""
+"""How similar an id must be to be suggested: any two prompt ids have half their characters in common."""
 
 _SEARCHED: Final = 200
-"""The prompts of the history among which the nearest id is looked for."""
+"""How many prompts of the history are searched for the nearest id."""
 
 _PREFIX: Final = 4
-"""From how many letters on the beginning of an id is taken for one."""
+"""The shortest prefix that is accepted as an id."""
 
 
 class _Prompt(NamedTuple):
@@ -39,7 +39,7 @@ class _Prompt(NamedTuple):
     Attributes:
         prompt_id: Its id.
         client_id: The client that the server reports it to, if that is the one that waits.
-        handle: What it was found by, where it has ended.
+        handle: The handle that it was found with, if it has ended.
     """
 
     prompt_id: str
@@ -102,14 +102,14 @@ def wait(
 
 
 class _Fetching:
-    """A prompt that is waited for.
+    """A prompt to wait for.
 
     Args:
         client: A client without a socket.
         server: The option ``--server``.
         prompt: The prompt.
-        out: Where its files are written.
-        end: When the time is over, by `time.monotonic`.
+        out: The folder for its files.
+        end: The deadline, by `time.monotonic`.
         as_json: JSON lines on standard output.
         quiet: Only the files' paths.
     """
@@ -134,11 +134,11 @@ class _Fetching:
         self._quiet = quiet
 
     def fetch(self) -> int:
-        """Wait for it and write what it gives; returns the exit code.
+        """Wait for it and save its outputs; returns the exit code.
 
         Raises:
-            RunError: It gave nothing.
-            WaitTimeout: The time is over.
+            RunError: It gave no result.
+            WaitTimeout: The time is up.
             ClientError: The server does not answer.
         """
         from ..client import Client
@@ -160,7 +160,7 @@ class _Fetching:
 
 
 def _known(client: Client, prompt_ids: Sequence[str]) -> list[_Prompt]:
-    """Those prompts that the server has: what has ended, then the others in the order of its queue."""
+    """The prompts that the server has: ended ones first, then the others in queue order."""
     listed = client.queue()
     asked = {
         entry.prompt_id: entry.extra_data.get("client_id") for entry in (*listed.running, *listed.pending)
@@ -179,7 +179,7 @@ def _known(client: Client, prompt_ids: Sequence[str]) -> list[_Prompt]:
 
 
 def _unknown(client: Client, prompt_id: str) -> PromptLost:
-    """The error of an id that the server does not know, with the id that may have been meant."""
+    """The error for an unknown id, with the id that may have been meant."""
     listed: list[str] = []
     with contextlib.suppress(ClientError):
         queue = client.queue()
@@ -197,11 +197,11 @@ def _unknown(client: Client, prompt_id: str) -> PromptLost:
 
 
 def _leave(client: Client, prompt_ids: Sequence[str], *, cancel: bool, as_json: bool) -> None:
-    """Say that prompts keep running that nobody waits for any more; or cancel them, the last one first."""
+    """Report that prompts keep running without a waiter; or cancel them, the last one first."""
     if cancel:
-        # Were the one that runs the first, the next would begin.
+        # If the running one came first, the next would start.
         for prompt_id in reversed(prompt_ids):
-            with contextlib.suppress(PromptLost):  # it has gone by itself
+            with contextlib.suppress(PromptLost):  # it has ended by itself
                 cancel_prompt(client, prompt_id, client.attach(prompt_id), as_json=as_json)
         return
     from .progress import write_line

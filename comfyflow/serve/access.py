@@ -1,4 +1,4 @@
-"""Who may use a service: API keys, each with limits of its own."""
+"""Who may use a service: API keys, each with its own limits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .refusal import Refusal
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}")
 _SHORTEST: Final = 16
-"""A shorter key can be guessed."""
+"""Shorter keys can be guessed."""
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _MEMBERS: Final = ("key", "sha256", "rate", "queue")
 RATE: Final = 60.0
@@ -31,13 +31,13 @@ _UNLIMITED: Final = 1 << 31
 
 @dataclass(frozen=True)
 class ApiKey:
-    """Somebody who may use the service.
+    """A client that may use the service.
 
     Attributes:
-        name: What to call him; his jobs are kept under it.
+        name: The client's name; its jobs are kept under it.
         digest: The SHA-256 of the key.
-        rate: How many jobs he may send a minute.
-        queue: How many of his jobs may wait or run.
+        rate: How many jobs it may send per minute.
+        queue: How many of its jobs may wait or run.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Access:
     """Knows the API keys.
 
     Args:
-        keys: The keys; none lets everybody in, without limits of their own.
+        keys: The keys; if empty, everyone is admitted, without individual limits.
         clock: Seconds, monotonic.
     """
 
@@ -61,35 +61,35 @@ class Access:
 
     @property
     def is_open(self) -> bool:
-        """Whether everybody is let in."""
+        """Whether everyone is admitted."""
         return not self._keys
 
     def who(self, headers: Mapping[str, str]) -> ApiKey:
-        """Who sends a request.
+        """Identify the sender of a request.
 
         Args:
             headers: Its headers: ``Authorization: Bearer KEY`` or ``X-API-Key: KEY``.
 
         Raises:
-            Refusal: There is no key, or a wrong one.
+            Refusal: The key is missing or wrong.
         """
         if not self._keys:
             return _EVERYBODY
         kind, _, given = headers.get("authorization", "").partition(" ")
         given = given.strip() if kind.lower() == "bearer" else headers.get("x-api-key", "").strip()
         if not given:
-            raise Refusal(401, "no_key", "an API key is needed: Authorization: Bearer KEY")
+            raise Refusal(401, "no_key", "an API key is required: Authorization: Bearer KEY")
         digest = hashlib.sha256(given.encode("utf-8", "surrogateescape")).digest()
         found: ApiKey | None = None
-        for key in self._keys:  # all of them: how long it takes tells nothing
+        for key in self._keys:  # compare all of them, so that the time reveals nothing
             if hmac.compare_digest(key.digest, digest):
                 found = key
         if found is None:
-            raise Refusal(401, "wrong_key", "there is no such API key")
+            raise Refusal(401, "wrong_key", "unknown API key")
         return found
 
     def spend(self, key: ApiKey) -> None:
-        """Count one job of a key.
+        """Count a job against a key's limit.
 
         Raises:
             Refusal: There were too many in the last minute.
@@ -101,7 +101,7 @@ class Access:
         left = min(most, left + (now - since) * key.rate / 60)
         if left < 1:
             wait = (1 - left) * 60 / key.rate
-            raise Refusal(429, "too_many_jobs", f"more than {key.rate:g} jobs a minute", retry=wait)
+            raise Refusal(429, "too_many_jobs", f"more than {key.rate:g} jobs per minute", retry=wait)
         self._left[key.name] = (left - 1, now)
 
     def give_back(self, key: ApiKey) -> None:
@@ -116,15 +116,15 @@ _EVERYBODY: Final = ApiKey("", b"", float(_UNLIMITED), _UNLIMITED)
 
 
 def read_keys(path: Path | None, environment: Mapping[str, str] = os.environ) -> tuple[ApiKey, ...]:
-    """The API keys of a file and of the environment.
+    """Read the API keys from a file and from the environment.
 
     Args:
-        path: A TOML file with a table ``[keys.NAME]`` for each: ``key`` or its ``sha256``, and perhaps
-            ``rate`` (jobs a minute) and ``queue`` (jobs that wait or run); or None.
-        environment: ``COMFYFLOW_SERVE_KEY`` in it is a key that is called ``default``.
+        path: A TOML file with a table ``[keys.NAME]`` for each: ``key`` or its ``sha256``, and optionally
+            ``rate`` (jobs per minute) and ``queue`` (jobs that wait or run); or None.
+        environment: ``COMFYFLOW_SERVE_KEY`` in it is a key named ``default``.
 
     Raises:
-        ConfigurationError: The file cannot be read, or has what it must not have.
+        ConfigurationError: The file cannot be read, or is not valid.
     """
     found = _read(path) if path is not None else []
     given = environment.get(SERVE_KEY_VARIABLE, "")
@@ -141,15 +141,15 @@ def _read(path: Path) -> list[ApiKey]:
     known = read_toml(path, MIB)
     table = known.get("keys")
     if set(known) != {"keys"} or not is_object(table) or not table:
-        raise ConfigurationError(f"{path}: API keys stand under [keys.NAME], and nothing else does")
+        raise ConfigurationError(f"{path}: API keys must be under [keys.NAME], and nothing else may be")
     return [_made(name, entry, f"{path}: [keys.{name:.60}]") for name, entry in table.items()]
 
 
 def _made(name: str, entry: object, where: str) -> ApiKey:
     if not _NAME.fullmatch(name):
-        raise ConfigurationError(f"{where}: a name has letters, digits, '_', '-', '.' and '@'")
+        raise ConfigurationError(f"{where}: a name may have only letters, digits, '_', '-', '.' and '@'")
     if not is_object(entry):
-        raise ConfigurationError(f"{where} is no table")
+        raise ConfigurationError(f"{where} must be a table")
     for member in entry:
         if member not in _MEMBERS:
             raise ConfigurationError(
@@ -158,7 +158,7 @@ def _made(name: str, entry: object, where: str) -> ApiKey:
     key, digest = entry.get("key"), entry.get("sha256")
     if isinstance(key, str) and digest is None:
         if len(key) < _SHORTEST:
-            raise ConfigurationError(f"{where}: a key has {_SHORTEST} characters at least")
+            raise ConfigurationError(f"{where}: a key must have at least {_SHORTEST} characters")
         made = hashlib.sha256(key.encode()).digest()
     elif isinstance(digest, str) and key is None and _DIGEST.fullmatch(digest):
         made = bytes.fromhex(digest)
@@ -166,7 +166,7 @@ def _made(name: str, entry: object, where: str) -> ApiKey:
         raise ConfigurationError(f'{where} needs key = "…" or sha256 = "64 hexadecimal digits"')
     rate, queue = entry.get("rate", RATE), entry.get("queue", QUEUE)
     if not is_number(rate) or not 0 < rate <= _UNLIMITED:
-        raise ConfigurationError(f"{where}: rate is a number of jobs a minute above 0")
+        raise ConfigurationError(f"{where}: rate must be a number of jobs per minute above 0")
     if not isinstance(queue, int) or isinstance(queue, bool) or not 0 < queue <= _UNLIMITED:
-        raise ConfigurationError(f"{where}: queue is a whole number of jobs above 0")
+        raise ConfigurationError(f"{where}: queue must be a whole number of jobs above 0")
     return ApiKey(name, made, float(rate), queue)

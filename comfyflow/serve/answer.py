@@ -1,4 +1,4 @@
-"""What the service answers, as models that its OpenAPI document shows."""
+"""The service's answers, as models for its OpenAPI document."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OTHER_TYPE: Final = "application/octet-stream"
 
 
 def media_type(name: str) -> str:
-    """The media type of an output: one that browsers run nothing of, or that of mere bytes.
+    """The media type of an output: one that browsers do not execute, or that of plain bytes.
 
     Args:
         name: The name of its file.
@@ -33,12 +33,12 @@ class _Answer(BaseModel):
 
 
 class ProblemAnswer(_Answer):
-    """What is wrong with the value of a parameter."""
+    """A problem of a parameter's value."""
 
     parameter: str
     message: str
     value: Any = None
-    limit: dict[str, Any] = Field(description="What the parameter takes, in the words of JSON Schema.")
+    limit: dict[str, Any] = Field(description="What the parameter takes, in terms of JSON Schema.")
 
 
 class RefusalAnswer(_Answer):
@@ -47,13 +47,13 @@ class RefusalAnswer(_Answer):
     type: str
     title: str
     status: int
-    code: str = Field(description="A word for programs.")
+    code: str = Field(description="A code for programs.")
     detail: str
-    problems: list[ProblemAnswer] | None = Field(None, description="What is wrong with each parameter.")
+    problems: list[ProblemAnswer] | None = Field(None, description="The problems of each parameter.")
 
 
 class OutputAnswer(_Answer):
-    """A file that a job gave."""
+    """An output file of a job."""
 
     n: int
     url: str
@@ -64,18 +64,18 @@ class OutputAnswer(_Answer):
 
 
 class FailureAnswer(_Answer):
-    """Why a job gave nothing."""
+    """Why a job failed."""
 
     kind: str = Field(description="`node_error`, `out_of_memory`, `server_gone`, `invalid`, …")
     message: str
 
 
 class ProgressAnswer(_Answer):
-    """How far a job is."""
+    """The progress of a job."""
 
     phase: Literal["queued", "running"]
     ahead: int | None = Field(None, description="How many prompts are before it on its server.")
-    cached: int | None = Field(None, description="How many nodes need not run.")
+    cached: int | None = Field(None, description="How many nodes are cached.")
     node: str | None = None
     class_type: str | None = None
     title: str | None = None
@@ -90,14 +90,14 @@ class JobAnswer(_Answer):
     id: str
     workflow: str
     state: State
-    created: float = Field(description="Seconds since 1970, as all times.")
-    sent: float | None = Field(None, description="When it was sent to a server last.")
+    created: float = Field(description="In seconds since 1970, like all times.")
+    sent: float | None = Field(None, description="When it was last sent to a server.")
     ended: float | None = None
     parameters: dict[str, Any]
     failure: FailureAnswer | None = None
     progress: ProgressAnswer | None = None
     outputs: list[OutputAnswer]
-    texts: dict[str, list[str]] = Field(description="The texts that it gave, by node id.")
+    texts: dict[str, list[str]] = Field(description="Its text outputs, by node id.")
     url: str
     events: str = Field(description="Where its events are told as they happen.")
     workflow_url: str = Field(description="Its workflow for ComfyUI's editor.")
@@ -107,21 +107,21 @@ class JobsAnswer(_Answer):
     """Jobs, the newest first."""
 
     jobs: list[JobAnswer]
-    next: str | None = Field(None, description="The address of the next page; null for the last one.")
+    next: str | None = Field(None, description="The address of the next page; null on the last page.")
 
 
 class WorkflowAnswer(_Answer):
-    """A workflow that is served."""
+    """A served workflow."""
 
     name: str
     description: str
     jobs: str
     schema_url: str
-    example: dict[str, Any] = Field(description="Parameters with which it runs.")
+    example: dict[str, Any] = Field(description="Example parameters.")
 
 
 class WorkflowsAnswer(_Answer):
-    """What is served."""
+    """The served workflows."""
 
     workflows: list[WorkflowAnswer]
     editor: bool = Field(description="Whether `POST /jobs/ID/open` opens jobs in a server's editor.")
@@ -135,22 +135,22 @@ class OpenedAnswer(_Answer):
 
 
 class HealthAnswer(_Answer):
-    """How the service is."""
+    """The health of the service."""
 
     status: Literal["ok", "no_server", "not_ready"]
     version: str
-    servers: dict[str, bool] = Field(description="How many servers there are is told to nobody else.")
+    servers: dict[str, bool] = Field(description="The number of servers is only shown to authorized clients.")
     pending: int
     in_progress: int
 
 
 def job_answer(known: KnownJob, paths: LocalPaths, channel: Channel | None = None) -> dict[str, Any]:
-    """A job as it is told.
+    """Describe a job.
 
     Args:
         known: The job.
         paths: Hides where files of this machine stand.
-        channel: What is heard of it; None where nothing is.
+        channel: Its channel; None if there is none.
     """
     job, record = known.job, known.record
     url = f"/jobs/{job.id}"

@@ -55,9 +55,9 @@ def create_app(service: Service, access: Access | None = None, *, names: Collect
     """The service as an ASGI application.
 
     Args:
-        service: Takes and runs the jobs; whoever made it starts and closes it.
-        access: Who may use it; by default everybody.
-        names: The names that the machine goes by, beside ``localhost`` and its addresses.
+        service: Accepts and runs the jobs; its creator starts and closes it.
+        access: Who may use it; by default everyone.
+        names: The machine's host names, in addition to ``localhost`` and its addresses.
     """
     app = FastAPI(
         title="comfyflow",
@@ -79,13 +79,13 @@ class _SchemaResponse(JSONResponse):
 
 
 def _methods(request: Request) -> list[str]:
-    """The methods that an address takes."""
+    """The methods that an address supports."""
     routes = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
     return sorted({method for route in routes for method in route.methods})
 
 
 class _Routes:
-    """The addresses and what they answer."""
+    """The addresses and their handlers."""
 
     def __init__(self, service: Service, access: Access) -> None:
         self._service = service
@@ -150,7 +150,7 @@ class _Routes:
         return HTMLResponse(page.text, headers=headers)
 
     async def health(self) -> Response:
-        """Say how the service is; without an API key."""
+        """Report the health of the service; needs no API key."""
         service = self._service
         servers = service.servers
         answering = any(servers.values())
@@ -164,13 +164,13 @@ class _Routes:
         return JSONResponse(body, 503 if status == "not_ready" else 200, {"Cache-Control": "no-store"})
 
     async def show_metrics(self, request: Request) -> Response:
-        """Say what was counted, for Prometheus."""
+        """Report the metrics, for Prometheus."""
         self._who(request)
         service = self._service
         return Response(service.metrics.text(service.counts, service.servers), media_type=METRICS_TYPE)
 
     async def list_workflows(self, request: Request) -> Response:
-        """List the workflows that are served."""
+        """List the served workflows."""
         self._who(request)
         found = [
             {
@@ -185,7 +185,7 @@ class _Routes:
         return JSONResponse({"workflows": found, "editor": self._service.options.editor})
 
     async def workflow_schema(self, request: Request, name: str) -> Response:
-        """Give the JSON Schema of a workflow's parameters."""
+        """Return the JSON Schema of a workflow's parameters."""
         self._who(request)
         return _SchemaResponse(self._workflow(name).schema)
 
@@ -194,14 +194,14 @@ class _Routes:
         if found is None:
             known = [*self._service.workflows]
             hint = did_you_mean(name, known, f"there are: {', '.join(known)}")
-            raise Refusal(404, "not_found", f"there is no workflow {name[:100]!r}; {hint}")
+            raise Refusal(404, "not_found", f"unknown workflow {name[:100]!r}; {hint}")
         return found
 
     async def no_workflow(self, request: Request, name: str) -> Response:
-        """Say that there is no such workflow."""
+        """Answer that a workflow is unknown."""
         self._who(request)
         self._workflow(name)
-        raise Refusal(404, "not_found", f"there is no workflow {name[:100]!r}")
+        raise Refusal(404, "not_found", f"unknown workflow {name[:100]!r}")
 
     def _taker(self, workflow: ServedWorkflow) -> Callable[[Request], Awaitable[Response]]:
         async def take_job(request: Request) -> Response:
@@ -243,7 +243,7 @@ class _Routes:
         before = _whole(asked["before"], "before", 0, 10**_DIGITS) if "before" in asked else None
         state: State | None = next((each for each in STATES if each == asked.get("state")), None)
         if "state" in asked and state is None:
-            raise Refusal(422, "bad_query", f"state is one of {', '.join(STATES)}")
+            raise Refusal(422, "bad_query", f"state must be one of {', '.join(STATES)}")
         workflow = asked.get("workflow")
         found = await self._service.ask(
             lambda ledger: ledger.jobs(key.name, workflow=workflow, state=state, before=before, limit=limit)
@@ -261,14 +261,14 @@ class _Routes:
         return self._answer(self._service.job(job_id, self._who(request).name))
 
     async def cancel_job(self, request: Request, job_id: str) -> Response:
-        """Take a job out that waits, or off its server. One that has ended stays what it is."""
+        """Cancel a job that waits or runs. One that has ended does not change."""
         known = await self._service.cancel(job_id, self._who(request).name, _CANCEL_SECONDS)
         return self._answer(known)
 
     async def job_events(self, request: Request, job_id: str) -> Response:
-        """Tell a job's events as they happen (server-sent events): `state`, `progress`, `preview`, `text`.
+        """Stream a job's events (server-sent events): `state`, `progress`, `preview`, `text`.
 
-        It begins with the whole state, or where `Last-Event-ID` says. After the last state it ends.
+        The stream begins with the whole state, or after `Last-Event-ID`. It ends after the final state.
         """
         known = self._service.job(job_id, self._who(request).name)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -307,12 +307,12 @@ class _Routes:
 def _whole(text: str, name: str, least: int, most: int) -> int:
     value = int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else least - 1
     if not least <= value <= most:
-        raise Refusal(422, "bad_query", f"{name} is a whole number from {least:,} to {most:,}")
+        raise Refusal(422, "bad_query", f"{name} must be a whole number from {least:,} to {most:,}")
     return value
 
 
 def _wait_seconds(prefer: str) -> float:
-    """How long a client would wait (RFC 7240: ``Prefer: wait=10``)."""
+    """How long a client is willing to wait (RFC 7240: ``Prefer: wait=10``)."""
     for part in prefer.split(","):
         name, _, value = part.partition("=")
         if name.strip().lower() == "wait" and value.strip().isascii() and value.strip().isdigit():

@@ -1,7 +1,7 @@
-"""What is heard of jobs while they run, for everybody who listens.
+"""The events of running jobs, for all listeners.
 
-A channel keeps the last events of one job, so that a listener who was away can go on where it was; one that
-was away for too long begins with the whole state.
+A channel keeps the last events of one job, so that a listener can reconnect and continue where it was; one
+that was away for too long starts with the whole state.
 """
 
 from __future__ import annotations
@@ -36,23 +36,23 @@ from ..client.run_event import (
 )
 
 _KEPT: Final = 64
-"""How many events a channel keeps for those who come back."""
+"""How many events a channel keeps for listeners that reconnect."""
 _WAITING: Final = 256
-"""How many events a listener may be behind; then it gets the whole state instead."""
+"""How many events a listener may be behind before it gets the whole state instead."""
 
 ENDED: Final[frozenset[State]] = frozenset({"completed", "failed", "invalid", "cancelled"})
-"""The states in which nothing more happens to a job."""
+"""The final states of a job."""
 
 
 @dataclass(frozen=True)
 class JobEvent:
-    """Something that happened to a job.
+    """An event of a job.
 
     Attributes:
         name: ``state``, ``progress``, ``preview`` or ``text``.
-        data: What is told, as JSON; None where the whole state is to be told.
-        id: By which a listener that comes back says how far it was; empty for a preview.
-        last: Whether nothing comes after it.
+        data: The data, as JSON; None for the whole state.
+        id: The position that a reconnecting listener sends; empty for a preview.
+        last: Whether it is the last event.
     """
 
     name: str
@@ -62,10 +62,10 @@ class JobEvent:
 
 
 class JobListener:
-    """The events of one job for one listener; a slow one loses previews first.
+    """The events of one job for one listener; a slow listener loses previews first.
 
     Args:
-        channel: The job's.
+        channel: The job's channel.
     """
 
     def __init__(self, channel: Channel) -> None:
@@ -74,7 +74,7 @@ class JobListener:
         self._there = asyncio.Event()
 
     def put(self, event: JobEvent) -> None:
-        """Add an event; a preview takes the place of the one before."""
+        """Add an event; a preview replaces the previous one."""
         if event.name == "preview":
             self._events = deque(each for each in self._events if each.name != "preview")
         elif len(self._events) >= _WAITING:
@@ -84,7 +84,7 @@ class JobListener:
         self._there.set()
 
     async def next(self, seconds: float) -> JobEvent | None:
-        """The next event; None where none comes in time.
+        """The next event; None if none comes in time.
 
         Args:
             seconds: How long to wait.
@@ -98,20 +98,20 @@ class JobListener:
         return self._events.popleft() if self._events else None
 
     def end(self) -> None:
-        """Wait no longer: there will be nothing more."""
+        """End the wait: no more events will come."""
         self._there.set()
 
     def close(self) -> None:
-        """Hear no more."""
+        """Stop listening."""
         self._channel.leave(self)
 
 
 class Channel:
-    """What is heard of one job.
+    """The events of one job.
 
     Args:
-        new_id: Makes ids of events.
-        leave: Called when nobody listens any more.
+        new_id: Generates event ids.
+        leave: Called when the last listener has left.
     """
 
     def __init__(self, new_id: Callable[[], str], leave: Callable[[], object]) -> None:
@@ -139,32 +139,32 @@ class Channel:
 
     @property
     def is_heard(self) -> bool:
-        """Whether anybody listens."""
+        """Whether there are listeners."""
         return bool(self._listeners)
 
     def listen(self) -> JobListener:
-        """Hear what happens from now on."""
+        """Listen to events from now on."""
         listener = JobListener(self)
         self._listeners.add(listener)
         return listener
 
     def leave(self, listener: JobListener) -> None:
-        """Have a listener hear no more."""
+        """Remove a listener."""
         self._listeners.discard(listener)
         if not self._listeners:
             self._leave()
 
     def end(self) -> None:
-        """Have nobody wait for more."""
+        """End all waits."""
         self.ended = True
         for listener in self._listeners:
             listener.end()
 
     def since(self, last: str) -> list[JobEvent] | None:
-        """The events after one; None where the whole state must be told.
+        """The events after a given one; None if the whole state must be sent.
 
         Args:
-            last: The id of the last event that the listener has heard.
+            last: The id of the last event that the listener has received.
         """
         if last and last == self.newest:
             return []
@@ -173,12 +173,12 @@ class Channel:
         return None if at is None else kept[at + 1 :]
 
     def tell(self, name: str, data: Any, *, last: bool = False) -> None:
-        """Tell all who listen.
+        """Send an event to all listeners.
 
         Args:
             name: See `JobEvent`.
-            data: What to tell; None for the whole state.
-            last: Whether nothing comes after it.
+            data: The data; None for the whole state.
+            last: Whether it is the last event.
         """
         text = None if data is None else json.dumps(data)
         if name == "preview":
@@ -191,7 +191,7 @@ class Channel:
             listener.put(event)
 
     def hear(self, event: RunEvent) -> None:
-        """Take in what happens on the server."""
+        """Handle an event from the server."""
         if isinstance(event, NodePreview):
             if not isinstance(event, NodePicture) and len(event.image) <= SERVED_PREVIEW:
                 self.preview = _data_url(event)
@@ -206,10 +206,10 @@ class Channel:
 
 
 class ChannelFeed(Feed):
-    """Hands the events of a run to whoever wants them, at once.
+    """Passes the events of a run on, immediately.
 
     Args:
-        hear: Takes them.
+        hear: Receives the events.
     """
 
     def __init__(self, hear: Callable[[RunEvent], object]) -> None:
@@ -222,7 +222,7 @@ class ChannelFeed(Feed):
 
 
 class Channels:
-    """The channels of all jobs that run, or that somebody listens to."""
+    """The channels of all jobs that run or have listeners."""
 
     def __init__(self) -> None:
         process = uuid.uuid4().hex[:8]
@@ -234,7 +234,7 @@ class Channels:
         return len(self._channels)
 
     def end(self) -> None:
-        """Have nobody wait for more, so that connections can be closed."""
+        """End all waits, so that connections can be closed."""
         for channel in self._channels.values():
             channel.end()
 
@@ -247,11 +247,11 @@ class Channels:
         return channel
 
     def find(self, row: int) -> Channel | None:
-        """The channel of a row; None where nothing is known of it."""
+        """The channel of a row; None if it has none."""
         return self._channels.get(row)
 
     def state(self, row: int, state: State) -> None:
-        """A job has come to another state."""
+        """Handle a job's change of state."""
         channel = self.of(row)
         channel.ended = state in ENDED
         if state != "in_progress":

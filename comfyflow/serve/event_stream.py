@@ -14,16 +14,16 @@ from .job_ledger import KnownJob
 from .service import Service
 
 PULSE: Final = 15.0
-"""Seconds after which a comment is sent where nothing happens, so that nobody takes the line for dead."""
+"""Seconds between comments while nothing happens, which keep the connection alive."""
 
 
 async def event_stream(service: Service, known: KnownJob, last: str) -> AsyncIterator[bytes]:
-    """Tell the events of a job until it has ended.
+    """Stream the events of a job until it has ended.
 
     Args:
-        service: Has the job.
-        known: The job, as it was when it was asked for.
-        last: The last event that the client has heard, or nothing.
+        service: The job's service.
+        known: The job, as of the request.
+        last: The last event that the client has received, or empty.
     """
     channel = service.channels.of(known.job.row)
     listener = channel.listen()
@@ -53,7 +53,7 @@ async def event_stream(service: Service, known: KnownJob, last: str) -> AsyncIte
         while (rest := await listener.next(0)) is not None:
             yield _told(service, known, rest)
     except ComfyflowError:
-        return  # the client comes back and asks again
+        return  # the client reconnects and asks again
     finally:
         listener.close()
 

@@ -1,4 +1,4 @@
-"""What stands before every request: whose name was asked for, from which site, how large it is."""
+"""Checks before every request: its host name, its origin, its size."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class _TooLarge(Exception):
 
 
 class Guard:
-    """Refuses requests that a browser was tricked into, and those that are too large; an ASGI middleware.
+    """Refuses requests that a browser was tricked into, and requests that are too large; an ASGI middleware.
 
-    A page of another site may have a name that was made to lead here (DNS rebinding), and may post forms here
-    without asking. Names that are addresses cannot be made to lead anywhere, so they are all taken.
+    A page of another site may use a name that was made to resolve here (DNS rebinding), and can post forms
+    here without asking. IP addresses cannot be rebound, so they are all accepted.
 
     Args:
-        app: What it stands before.
-        names: The names that the service goes by, beside ``localhost``.
+        app: The application.
+        names: The service's host names, in addition to ``localhost``.
     """
 
     def __init__(self, app: ASGIApp, names: Collection[str] = ()) -> None:
@@ -62,7 +62,7 @@ class Guard:
             await self._app(scope, _bounded(receive), sent)
         except _TooLarge:
             if not begun:
-                said = f"a request may have {readable(SERVED_BODY)}"
+                said = f"a request may have at most {readable(SERVED_BODY)}"
                 await _refuse(sent, Refusal(413, "too_large", said))
         except Refusal as refusal:
             if begun:
@@ -77,16 +77,18 @@ class Guard:
         host = hosts[0].decode("latin-1") if len(hosts) == 1 else ""
         if not self._is_ours(host):
             raise Refusal(
-                421, "wrong_host", f"this service is not called {host[:100]!r}; --allow-host NAME names it"
+                421,
+                "wrong_host",
+                f"this service does not answer to {host[:100]!r}; allow the name with --allow-host NAME",
             )
         if scope["method"] not in _SAFE:
             origin = b"".join(headers.get(b"origin", [])).decode("latin-1")
             site = b"".join(headers.get(b"sec-fetch-site", []))
             if (origin and urlsplit_host(origin) != host.lower()) or site in (b"cross-site", b"same-site"):
-                raise Refusal(403, "other_site", "pages of other sites may not send anything here")
+                raise Refusal(403, "other_site", "pages of other sites must not send requests here")
         lengths = headers.get(b"content-length", [])
         if lengths and lengths[0].isdigit() and len(lengths[0]) < 20 and int(lengths[0]) > SERVED_BODY:
-            raise Refusal(413, "too_large", f"a request may have {readable(SERVED_BODY)}")
+            raise Refusal(413, "too_large", f"a request may have at most {readable(SERVED_BODY)}")
 
     def _is_ours(self, host: str) -> bool:
         try:
@@ -103,7 +105,7 @@ class Guard:
 
 
 def urlsplit_host(origin: str) -> str:
-    """The host and port in an ``Origin``; empty where it has none."""
+    """The host and port in an ``Origin``; empty if it has none."""
     try:
         return urlsplit(origin).netloc.lower()
     except ValueError:

@@ -1,6 +1,6 @@
-"""The ledger of a service: that of a batch, with a job for each row.
+"""The ledger of a service: a batch ledger with a job for each row.
 
-``docs/serve.md`` describes the tables for whoever opens it in sqlite3.
+``docs/serve.md`` describes the tables for users who open it in sqlite3.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..batch.record import Added, Change, Completed, RowRecord, SetAside, State
 from ..errors import LedgerError
 
 _VERSION: Final = "serve"
-"""Under which name the ledger keeps the version of the tables of jobs."""
+"""The ledger's property for the version of the job tables."""
 
 _MIGRATIONS: Final = (
     """
@@ -45,24 +45,24 @@ _MIGRATIONS: Final = (
     CREATE INDEX delivery_due ON delivery (due) WHERE due IS NOT NULL;
     """,
 )
-"""What each version of the tables adds to the one before it."""
+"""What each version of the tables adds to the previous one."""
 
 _COLUMNS: Final = "row, id, workflow, owner, created, request, idempotency_key, webhook"
 
 
 @dataclass(frozen=True)
 class ServedJob:
-    """What is known of a job beside its row.
+    """What is known about a job besides its row.
 
     Attributes:
         row: The number of its row.
         id: Its id.
-        workflow: What it runs.
-        owner: The name of the API key that it was sent with; empty where there are no keys.
-        created: When it came, in seconds since 1970.
-        request: The SHA-256 of what was asked for, by which a repetition is known.
-        idempotency_key: The key that the client gave it.
-        webhook: The address that is told of its end.
+        workflow: The workflow that it runs.
+        owner: The name of the API key that it was sent with; empty if there are no keys.
+        created: When it arrived, in seconds since 1970.
+        request: The SHA-256 of the request, which identifies repetitions.
+        idempotency_key: The client's key for it.
+        webhook: The address to notify of its end.
     """
 
     row: int
@@ -93,7 +93,7 @@ class OpenJob(NamedTuple):
 
 @dataclass(frozen=True)
 class Delivery:
-    """A message that a webhook is to be sent.
+    """A message to send to a webhook.
 
     Attributes:
         id: Its id.
@@ -112,7 +112,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class AddedJob(Added):
-    """A row has come as a job.
+    """A row was added as a job.
 
     Attributes:
         job: The job.
@@ -138,10 +138,10 @@ class JobLedger(Ledger):
     """The ledger of a service; see `Ledger`.
 
     Args:
-        path: Its file; made where there is none.
+        path: Its file; created if missing.
 
     Raises:
-        LedgerError: See `Ledger`; or it is that of a batch that has rows, or of a newer service.
+        LedgerError: See `Ledger`; or it belongs to a batch with rows, or to a newer service.
     """
 
     writers: ClassVar[Mapping[type[Change], Writer]]
@@ -176,15 +176,15 @@ class JobLedger(Ledger):
             )
 
     def job(self, job_id: str) -> KnownJob | None:
-        """A job by its id; None where there is none."""
+        """Find a job by its id; None if there is none."""
         return self._only("id = ?", (job_id,))
 
     def job_of_row(self, number: int) -> KnownJob | None:
-        """The job of a row; None where there is none."""
+        """Find the job of a row; None if there is none."""
         return self._only("row = ?", (number,))
 
     def job_with_key(self, owner: str, workflow: str, key: str) -> KnownJob | None:
-        """The job that was sent with an idempotency key; None where there is none."""
+        """Find the job that was sent with an idempotency key; None if there is none."""
         return self._only(
             "owner = ? AND workflow = ? AND idempotency_key = ?",
             (owner, workflow, key),
@@ -200,11 +200,11 @@ class JobLedger(Ledger):
         return {row: OpenJob(*known) for row, *known in found}
 
     def due_deliveries(self, now: float, limit: int) -> Sequence[Delivery]:
-        """Messages that are to be sent now, the oldest first.
+        """Messages that are due, the oldest first.
 
         Args:
             now: Seconds since 1970.
-            limit: How many at most.
+            limit: The maximum number.
         """
         with self._errors():
             found = self._database.execute(
@@ -214,18 +214,18 @@ class JobLedger(Ledger):
         return [Delivery(*each) for each in found]
 
     def next_delivery(self) -> float | None:
-        """When the next message is to be sent; None where none is."""
+        """When the next message is due; None if there is none."""
         with self._errors():
             found: float | None = self._database.execute("SELECT min(due) FROM delivery").fetchone()[0]
         return found
 
     def told(self, delivery_id: str, due: float | None, answer: str) -> None:
-        """A message was sent.
+        """Record an attempt to send a message.
 
         Args:
             delivery_id: The message.
-            due: When it is to be sent again; None where it need not be.
-            answer: What came back.
+            due: When to send it again; None for never.
+            answer: The answer.
         """
         with self._transaction():
             self._database.execute(
@@ -245,11 +245,11 @@ class JobLedger(Ledger):
         """Jobs, the newest first.
 
         Args:
-            owner: Whose.
-            workflow: Only those that run it.
+            owner: The owner of the jobs.
+            workflow: Only those that run this workflow.
             state: Only those in this state.
-            before: Only those of rows before this one.
-            limit: How many at most.
+            before: Only those with rows before this one.
+            limit: The maximum number.
         """
         tests, values = ["job.owner = ?"], list[Any]([owner])
         for test, value in (
@@ -262,7 +262,7 @@ class JobLedger(Ledger):
                 values.append(value)
         columns = ", ".join(f"job.{name}" for name in _COLUMNS.split(", "))
         query = (
-            f"SELECT {columns} FROM job JOIN row ON row.number = job.row "  # noqa: S608  # texts of ours
+            f"SELECT {columns} FROM job JOIN row ON row.number = job.row "  # noqa: S608  # our own strings
             f"WHERE {' AND '.join(tests)} ORDER BY job.row DESC LIMIT ?"
         )
         with self._errors():
@@ -270,7 +270,7 @@ class JobLedger(Ledger):
         return [known for each in found if (known := self._known(ServedJob(*each))) is not None]
 
     def _only(self, test: str, values: tuple[Any, ...]) -> KnownJob | None:
-        query = f"SELECT {_COLUMNS} FROM job WHERE {test}"  # noqa: S608  # a text of ours
+        query = f"SELECT {_COLUMNS} FROM job WHERE {test}"  # noqa: S608  # our own string
         with self._errors():
             found = self._database.execute(query, values).fetchone()
         return self._known(ServedJob(*found)) if found is not None else None
@@ -284,7 +284,7 @@ def _add(database: sqlite3.Connection, change: AddedJob) -> None:
     Ledger.writers[Added](database, change)
     job = change.job
     database.execute(
-        f"INSERT INTO job ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608  # a text of ours
+        f"INSERT INTO job ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608  # our own string
         (
             job.row,
             job.id,
@@ -299,7 +299,7 @@ def _add(database: sqlite3.Connection, change: AddedJob) -> None:
 
 
 def _end(database: sqlite3.Connection, change: Completed | SetAside) -> None:
-    """A job's end and the message that tells of it, in one transaction."""
+    """Record a job's end and its message, in one transaction."""
     Ledger.writers[type(change)](database, change)
     state = "completed" if isinstance(change, Completed) else change.state
     database.execute(

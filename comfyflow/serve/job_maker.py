@@ -24,22 +24,22 @@ def job_row(number: int, workflow: str, values: Mapping[str, JSON]) -> Row:
 
     Args:
         number: Its number.
-        workflow: What it runs.
+        workflow: The workflow that it runs.
         values: The parameters.
     """
     return Row(number, {WORKFLOW: workflow, PARAMETERS: dict(values)})
 
 
 class JobMaker:
-    """Makes prompts of jobs; see `RowMaker`.
+    """Makes the prompts of jobs; see `RowMaker`.
 
-    No text of a request is taken for a file of this computer. Uploads of requests are, and media files in the
+    No string in a request is taken as a local file. Only uploads of requests are, and media files in the
     workflow's own folder that the workflow itself names.
 
     Args:
-        workflows: What is served, by name.
+        workflows: The served workflows, by name.
         uploads: The files that came with requests.
-        allow_paid: Whether nodes may run that call paid services.
+        allow_paid: Whether to allow nodes that call paid services.
     """
 
     def __init__(
@@ -53,13 +53,13 @@ class JobMaker:
         """The prompt of a row.
 
         Raises:
-            RowsError: The workflow is not served any more, it calls a paid service, or its code raised.
+            RowsError: The workflow is no longer served, it calls a paid service, or its code raised.
             ComfyflowError: See `Recipe.prepare`.
         """
         name = row.parameters.get(WORKFLOW)
         workflow = self._workflows.get(str(name))
         if workflow is None:
-            raise RowsError(f"the workflow {name!r:.100} is not served any more")
+            raise RowsError(f"the workflow {name!r:.100} is no longer served")
         values: Mapping[str, Any] = object_or_empty(row.parameters.get(PARAMETERS))
         try:
             prepared = workflow.recipe.prepare(Row(row.number, self._uploads.with_paths(values)))
@@ -82,7 +82,7 @@ class JobMaker:
 
 
 def paid_classes(workflow: ServedWorkflow, prepared: Prepared) -> list[str]:
-    """The classes of a prompt that call paid services, as far as the schema here tells.
+    """The classes of a prompt that call paid services, as far as the local schema knows.
 
     Args:
         workflow: The workflow.
@@ -94,7 +94,7 @@ def paid_classes(workflow: ServedWorkflow, prepared: Prepared) -> list[str]:
 
 
 def paid_message(classes: Sequence[str]) -> str:
-    """What is said of nodes that call paid services.
+    """The message about nodes that call paid services.
 
     Args:
         classes: Their classes.

@@ -1,4 +1,4 @@
-"""The servers of a service: those of a batch, heard while they work, and sent only files that may be."""
+"""The servers of a service: batch servers whose events are received, and which get only permitted files."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class JobServer(BatchServer):
 
     Args:
         url: Its address.
-        options: How it is connected to.
-        patience: Seconds that it may be away before its rows go elsewhere.
-        on_run: Told of each prompt that is about to be sent, or was found, and of its row.
-        allow_paid: Whether nodes may run that call paid services.
+        options: How to connect to it.
+        patience: Seconds that it may be away before its rows are sent elsewhere.
+        on_run: Called with each prompt that is about to be sent, or was found, and its row.
+        allow_paid: Whether to allow nodes that call paid services.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class JobServer(BatchServer):
         if paid:
             return Ended("invalid", paid_message(paid))
         if uploads and source.workflow is not None:
-            # What is written into the files tells the arguments of the function: paths of this computer.
+            # Embedded workflows would reveal the function's arguments, such as paths on this computer.
             source = dataclasses.replace(source, workflow=None, compiled=None, given={})
         return await super().send(attempt, source, uploads=uploads, alone=alone)
 
@@ -80,7 +80,7 @@ class JobServer(BatchServer):
 
     @override
     def uploaded(self, source: Source, uploads: Sequence[object]) -> Flow[Mapping[str, Any] | Ended]:
-        """Upload these files and no others: a text of a request is none of this computer's."""
+        """Upload these files and no others: a string in a request is never a local file."""
         prompt: dict[str, Any] = dict(source.prompt)
         for use in uploads:
             if not isinstance(use, FileUse):
@@ -95,14 +95,14 @@ class JobServer(BatchServer):
 
 
 class JobServers(NamedServers):
-    """The servers of a service; see `NamedServers`. A service waits for them as long as it takes.
+    """The servers of a service; see `NamedServers`. A service waits for them without a limit.
 
     Args:
         urls: The addresses.
-        options: How they are connected to.
+        options: How to connect to they.
         on_run: See `JobServer`.
         allow_paid: See `JobServer`.
-        patience: Seconds that one may be away before its rows go elsewhere.
+        patience: Seconds that one may be away before its rows are sent elsewhere.
     """
 
     is_open = True
@@ -122,7 +122,7 @@ class JobServers(NamedServers):
 
     @override
     def make(self, name: str) -> JobServer:
-        """A server by its address."""
+        """Create a server by its address."""
         return JobServer(
             name, self._options, self._patience, on_run=self._on_run, allow_paid=self._allow_paid
         )

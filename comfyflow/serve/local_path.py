@@ -1,4 +1,4 @@
-"""Paths of this machine in messages: whoever sends a job is told the name of a file, not where it stands."""
+"""Paths of this machine in messages: the sender of a job sees the name of a file, not where it stands."""
 
 from __future__ import annotations
 

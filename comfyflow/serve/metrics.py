@@ -1,4 +1,4 @@
-"""What a service counts, for Prometheus."""
+"""The metrics of a service, for Prometheus."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1
 
 
 class Metrics:
-    """What is counted."""
+    """The metrics."""
 
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry()
@@ -26,11 +26,11 @@ class Metrics:
             "comfyflow_jobs", "Jobs that have ended.", ("workflow", "state"), registry=registry
         )
         self._failures = Counter(
-            "comfyflow_failures", "Attempts that gave nothing.", ("workflow", "failure"), registry=registry
+            "comfyflow_failures", "Attempts that failed.", ("workflow", "failure"), registry=registry
         )
         self._seconds = Histogram(
             "comfyflow_job_seconds",
-            "From the request to the end.",
+            "Seconds from the request to the end.",
             ("workflow",),
             registry=registry,
             buckets=_SECONDS,
@@ -42,7 +42,7 @@ class Metrics:
         self._servers = Gauge("comfyflow_server_up", "Whether it answers.", ("server",), registry=registry)
 
     def moved(self, job: OpenJob, event: RowEvent) -> None:
-        """A job has come to another state."""
+        """Count a job's change of state."""
         if event.failure is not None:
             self._failures.labels(job.workflow, event.failure).inc()
         if event.state in ENDED:
@@ -62,7 +62,7 @@ class Metrics:
 
         def hear(event: RunEvent) -> None:
             if isinstance(event, NodeStarted):
-                for node_id in [*began]:  # older servers tell of no end
+                for node_id in [*began]:  # older servers do not report the end
                     end(node_id)
                 began[event.node.node_id] = time.monotonic()
             elif isinstance(event, NodeFinished):
@@ -74,7 +74,7 @@ class Metrics:
         run.follow(ChannelFeed(hear))
 
     def text(self, counts: dict[str, int], servers: dict[str, bool]) -> bytes:
-        """All of it, as Prometheus reads it.
+        """All metrics in Prometheus's format.
 
         Args:
             counts: How many jobs wait, and how many run.

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of requests that are read by hand."""
+"""The OpenAPI description of requests that are parsed by hand."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .webhook import LONGEST_URL
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What is answered where a request is refused.
+    """The answers to refused requests.
 
     Args:
-        statuses: The HTTP statuses, beside those that every request may be answered with.
+        statuses: The HTTP statuses, in addition to those that every request can get.
     """
     content = {MEDIA_TYPE: {"schema": _inlined(RefusalAnswer.model_json_schema())}}
     every = (400, 403, 421, 422, 503)
@@ -29,7 +29,7 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def job_operation(workflow: ServedWorkflow) -> dict[str, Any]:
-    """What is said of the operation that takes a job of a workflow.
+    """The description of the operation that creates a job of a workflow.
 
     Args:
         workflow: The workflow.
@@ -55,13 +55,17 @@ def job_operation(workflow: ServedWorkflow) -> dict[str, Any]:
                 },
             },
             "parameters": [
-                _header("Idempotency-Key", "The same request with the same key is taken once.", _PRINTABLE),
                 _header(
-                    "Webhook-URL", "Is told of the end, signed.", {"format": "uri", "maxLength": LONGEST_URL}
+                    "Idempotency-Key", "The same request with the same key is accepted only once.", _PRINTABLE
+                ),
+                _header(
+                    "Webhook-URL",
+                    "Notified of the end, with a signature.",
+                    {"format": "uri", "maxLength": LONGEST_URL},
                 ),
                 _header(
                     "Prefer",
-                    "`wait=10` answers when the job has ended, or after so many seconds.",
+                    "`wait=10` answers when the job has ended, or after this many seconds.",
                     {"minLength": 0},
                 ),
             ],
@@ -83,7 +87,7 @@ def _header(name: str, description: str, more: Mapping[str, Any]) -> dict[str, A
 
 
 def _field(entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A parameter as a field of a form: one that takes a file may be the file."""
+    """A parameter as a form field: for a parameter that takes a file, the file itself is allowed."""
     if "x-upload" not in entry and entry.get("format") != "path":
         return entry
     return {
@@ -93,7 +97,7 @@ def _field(entry: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _inlined(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """A JSON Schema in which every definition stands where it is referred to, as far as it does not recur."""
+    """A JSON Schema with every definition inlined where it is referenced, unless it is recursive."""
     definitions: Mapping[str, Any] = schema.get("$defs", {})
 
     def inline(value: Any, within: tuple[str, ...]) -> Any:

@@ -1,4 +1,4 @@
-"""A service as a process: it listens, ends in order, and says why it could not begin."""
+"""A service as a process: it listens, ends cleanly, and reports why it could not start."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _IDLE_SECONDS: Final = 30
 
 
 class ServiceProcess:
-    """Runs a service until it is told to end.
+    """Runs a service until it is stopped.
 
     Args:
         app: The application.
         service: The service in it, which it starts and closes.
-        grace: Seconds that requests get to end in when it is told to.
-        connections: How many connections there may be at once.
+        grace: Seconds that requests have to end when it is stopped.
+        connections: The limit of concurrent connections.
     """
 
     def __init__(self, app: ASGIApp, service: Service, *, grace: int, connections: int) -> None:
@@ -51,10 +51,11 @@ class ServiceProcess:
 
         Args:
             listening: The socket.
-            began: Called when it has begun.
+            began: Called when it has started.
 
         Raises:
-            ComfyflowError: It cannot begin: another process has the ledger, the folder cannot be written.
+            ComfyflowError: It cannot start: another process has the ledger, or the folder cannot be written
+                to.
         """
         asyncio.run(self._run(listening, began))
 
@@ -74,9 +75,9 @@ class _ServiceServer(uvicorn.Server):
 
     @override
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        # uvicorn's own would have the signal end the process once more, with its exit code.
+        # uvicorn's own would let the signal end the process again, with its exit code.
         del frame
-        self._service.channels.end()  # streams of events would never end by themselves
+        self._service.channels.end()  # event streams would never end by themselves
         if self.should_exit and sig == signal.SIGINT:
             self.force_exit = True
         self.should_exit = True

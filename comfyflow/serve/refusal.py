@@ -1,4 +1,4 @@
-"""A request that is refused, as whoever sent it is told (RFC 9457)."""
+"""A refused request, in the form that its sender gets (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Refusal(ComfyflowError):
 
     Args:
         status: The HTTP status.
-        code: A word for programs.
+        code: A code for programs.
         detail: What is wrong, and what to do.
-        problems: What is wrong with each parameter.
-        retry: After how many seconds it may be tried again.
+        problems: The problems of each parameter.
+        retry: After how many seconds to try again.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Refusal(ComfyflowError):
         self.retry: float | None = retry
 
     def body(self) -> dict[str, Any]:
-        """What is answered."""
+        """The body of the answer."""
         made: dict[str, Any] = {
             "type": "about:blank",
             "title": HTTPStatus(self.status).phrase,
@@ -60,7 +60,7 @@ class Refusal(ComfyflowError):
         return made
 
     def headers(self) -> Mapping[str, str]:
-        """What is answered beside the body."""
+        """The headers of the answer."""
         found = {"Content-Type": MEDIA_TYPE}
         if self.retry is not None:
             found["Retry-After"] = str(max(1, round(self.retry)))

@@ -33,16 +33,16 @@ from .upload_folder import UploadFolder
 JSON_TYPE: Final = "application/json"
 FORM_TYPE: Final = "multipart/form-data"
 LONGEST_KEY: Final = 255
-"""How many characters an idempotency key may have."""
+"""The longest idempotency key, in characters."""
 
 
 async def read_values(request: Request, workflow: ServedWorkflow, uploads: UploadFolder) -> dict[str, Any]:
-    """The parameters that a request gives, for `ServedWorkflow.check`.
+    """Read the parameters of a request, for `ServedWorkflow.check`.
 
     Args:
         request: The request.
-        workflow: Whose parameters they are.
-        uploads: Where files are kept.
+        workflow: The workflow that they are for.
+        uploads: The folder for files.
 
     Raises:
         Refusal: It is too large or too slow, or neither JSON nor a form.
@@ -57,8 +57,8 @@ async def read_values(request: Request, workflow: ServedWorkflow, uploads: Uploa
     except asyncio.TimeoutError:
         raise Refusal(408, "too_slow", f"the request did not arrive in {SERVED_SECONDS:g} seconds") from None
     except ClientDisconnect:
-        raise Refusal(400, "broken_off", "the request broke off") from None
-    raise Refusal(415, "media_type", f"parameters come as {JSON_TYPE} or {FORM_TYPE}")
+        raise Refusal(400, "broken_off", "the request was cut off") from None
+    raise Refusal(415, "media_type", f"parameters must be sent as {JSON_TYPE} or {FORM_TYPE}")
 
 
 async def _json(request: Request) -> dict[str, Any]:
@@ -66,22 +66,22 @@ async def _json(request: Request) -> dict[str, Any]:
     async for piece in request.stream():
         data += piece
         if len(data) > SERVED_JSON:
-            raise Refusal(413, "too_large", f"JSON may have {readable(SERVED_JSON)}")
+            raise Refusal(413, "too_large", f"JSON may have at most {readable(SERVED_JSON)}")
     if not data:
         return {}
     if marks(bytes(data)) > SERVED_VALUES:
-        raise Refusal(413, "too_large", f"JSON may have {SERVED_VALUES:,} values")
+        raise Refusal(413, "too_large", f"JSON may have at most {SERVED_VALUES:,} values")
     try:
         found = json.loads(data, parse_constant=_no_number, parse_float=_number, object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
-        raise Refusal(400, "bad_json", f"the body is no JSON: {error}"[:400]) from None
+        raise Refusal(400, "bad_json", f"the body is not JSON: {error}"[:400]) from None
     if not is_object(found):
-        raise Refusal(400, "bad_json", "the body is a JSON object of parameters")
+        raise Refusal(400, "bad_json", "the body must be a JSON object of parameters")
     return dict(found)
 
 
 def _no_number(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number that can be used")
+    raise ValueError(f"{text} is not a usable number")
 
 
 def _number(text: str) -> float:
@@ -89,13 +89,13 @@ def _number(text: str) -> float:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object; of a name that stands twice nobody knows which value is meant."""
+    """Make an object; duplicate names are refused as ambiguous."""
     made = dict(pairs)
     if len(made) != len(pairs):
-        raise ValueError("a name stands twice in one object")
+        raise ValueError("a name appears twice in one object")
     for text in (*made, *made.values()):
         if isinstance(text, str):
-            text.encode()  # half of a surrogate pair is no text, and no ledger can hold it
+            text.encode()  # a lone surrogate is not valid text, and the ledger cannot store it
     return made
 
 
@@ -118,7 +118,7 @@ async def _form(request: Request, workflow: ServedWorkflow, uploads: UploadFolde
 
 
 class _Tail:
-    """Keeps the end of a form: the parser does not say whether it has seen the last boundary.
+    """Keeps the end of a form: the parser does not report whether it has seen the last boundary.
 
     Args:
         request: The request.
@@ -131,14 +131,14 @@ class _Tail:
         self._tail = b""
 
     async def receive(self) -> Message:
-        """Receive the next piece."""
+        """Receive the next chunk."""
         message = await self._receive()
         self._tail = (self._tail + message.get("body", b""))[-len(self._end) - len(b"\r\n") :]
         return message
 
     @property
     def is_whole(self) -> bool:
-        """Whether the last boundary was its end."""
+        """Whether it ended with the last boundary."""
         return self._tail.rstrip(b"\r\n").endswith(self._end)
 
 
@@ -152,7 +152,7 @@ async def _kept(name: str, file: UploadFile, workflow: ServedWorkflow, uploads: 
 
 
 def _value(values: list[Any], name: str, workflow: ServedWorkflow) -> Any:
-    """The value of a field, or the list of values of one that is given several times."""
+    """The value of a field, or a list if it is given several times."""
     entry = workflow.parameters.find(name)
     collects = entry is not None and entry.annotation.collects
     if len(values) == 1 and not (collects and not isinstance(values[0], Text)):
@@ -161,14 +161,14 @@ def _value(values: list[Any], name: str, workflow: ServedWorkflow) -> Any:
 
 
 def header_text(headers: Mapping[str, str], name: str, longest: int) -> str | None:
-    """A header of a request that is a short text; None where it is not there.
+    """A request header that must be a short string; None if it is missing.
 
     Raises:
-        Refusal: It is too long, or has what a text must not have.
+        Refusal: It is too long, or contains invalid characters.
     """
     found = headers.get(name)
     if found is None:
         return None
     if not 0 < len(found) <= longest or not found.isprintable() or not found.isascii():
-        raise Refusal(400, "bad_header", f"{name} has 1 to {longest} printable ASCII characters")
+        raise Refusal(400, "bad_header", f"{name} must have 1 to {longest} printable ASCII characters")
     return found

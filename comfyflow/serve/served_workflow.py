@@ -1,4 +1,4 @@
-"""A workflow that is served: its name, its parameters, and what is said of values that do not fit."""
+"""A served workflow: its name, its parameters, and the problems of invalid values."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _LIMITS: Final = (
     "minLength", "maxLength", "minItems", "maxItems",
 )  # fmt: skip
 _LONGEST_VALUE: Final = 200
-"""A value that was refused is told, but not more of it than this."""
+"""The longest part of a refused value that is repeated."""
 
 
 @dataclass(frozen=True)
 class ParameterProblem:
-    """Something that is wrong with a value that was given for a parameter.
+    """A problem of a value given for a parameter.
 
     Attributes:
-        parameter: Its name, as it was given.
+        parameter: Its name, as given.
         message: What is wrong, as a sentence that begins with the parameter.
-        value: What was given; a long text or a large value is cut.
-        limit: What the parameter takes, in the words of JSON Schema.
+        value: The given value; a long string or large value is cut.
+        limit: What the parameter takes, in terms of JSON Schema.
     """
 
     parameter: str
@@ -53,7 +53,7 @@ class ServedWorkflow:
         recipe: Makes its prompts.
         parameters: Its parameters.
         model: The same as a pydantic model.
-        folder: Where files stand that it names itself.
+        folder: The folder of files that it names itself.
     """
 
     name: str
@@ -66,7 +66,8 @@ class ServedWorkflow:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise CommandError(
-                f"{self.name!r:.100} cannot stand in an address: a workflow that is served has a name of "
+                f"{self.name!r:.100} cannot be part of an address: the name of a served workflow may have "
+                "only "
                 "letters, digits, '_', '-' and '.'"
             )
 
@@ -80,7 +81,7 @@ class ServedWorkflow:
         return json_schema(self.model, self.name)
 
     def example(self) -> dict[str, Any]:
-        """Parameters with which it runs: the defaults, and a value for each that is required."""
+        """Example parameters: the defaults, and a value for each required one."""
         properties: Mapping[str, Any] = self.schema["properties"]
         required = self.schema.get("required", [])
         return {
@@ -90,10 +91,10 @@ class ServedWorkflow:
         }
 
     def check(self, given: Mapping[str, Any]) -> tuple[dict[str, JSON], Sequence[ParameterProblem]]:
-        """The values as the ledger keeps them, and all that is wrong with them.
+        """The values in the ledger's form, and all their problems.
 
         Args:
-            given: Values of JSON, or `Text` of a form, by the parameter's name.
+            given: JSON values, or `Text` from a form, by parameter name.
         """
         made: dict[str, JSON] = {}
         problems: list[ParameterProblem] = []
@@ -114,7 +115,7 @@ class ServedWorkflow:
         return made, problems or self._model_problems(made)
 
     def _model_problems(self, made: Mapping[str, JSON]) -> list[ParameterProblem]:
-        """What the model says, after each value has passed by itself."""
+        """The model's problems, after each value has passed individually."""
         from pydantic import ValidationError
 
         try:
@@ -141,7 +142,7 @@ class ServedWorkflow:
 
 
 def limits(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """What a property of a JSON Schema takes: its bounds, its choices; those of its first kind that has any.
+    """What a JSON Schema property takes: its bounds and choices, from its first alternative that has any.
 
     Args:
         entry: The property.
@@ -153,7 +154,7 @@ def limits(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _sample(name: str, entry: Mapping[str, Any]) -> Any:
-    """A value that a required parameter takes."""
+    """A valid value for a required parameter."""
     for kind in entry.get("anyOf", ()):
         return _sample(name, kind)
     if "enum" in entry:

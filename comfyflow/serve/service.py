@@ -1,4 +1,4 @@
-"""The jobs of a service: taken, kept in the ledger, run on servers, and told of."""
+"""The jobs of a service: accepted, kept in the ledger, run on servers, and reported."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 UPLOADS: Final = "uploads"
-"""The folder of the files that came with requests, in that of the outputs."""
+"""The folder of files that came with requests, in the output folder."""
 
 _LOG: Final = logging.getLogger("comfyflow.serve")
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 30.0
-"""Seconds before what failed as a whole (a full disk) is tried again; they double."""
+"""Seconds before retrying after a general failure (a full disk); they double."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ class ServiceOptions:
     Attributes:
         servers: The addresses of the servers.
         out: The folder of outputs, uploads and ledger.
-        options: How servers are connected to.
-        depth: How many jobs a server has at once.
+        options: How to connect to servers.
+        depth: How many jobs to queue per server.
         queue: How many jobs may wait or run, of all clients.
         allow_paid: Whether nodes may run that call paid services.
         patience: Seconds that a server may be away before its jobs go elsewhere.
@@ -81,8 +81,8 @@ class Service:
     """Runs jobs; used by one event loop.
 
     Args:
-        workflows: What is served, by name.
-        options: How.
+        workflows: The served workflows, by name.
+        options: How to run them.
     """
 
     def __init__(self, workflows: Mapping[str, ServedWorkflow], options: ServiceOptions) -> None:
@@ -91,7 +91,7 @@ class Service:
         self.channels: Final = Channels()
         self.uploads: Final = UploadFolder(options.out / UPLOADS)
         self.failure: str = ""
-        """Why nothing can be taken at the moment; empty where it can."""
+        """Why no jobs can be accepted at the moment; empty if they can."""
         self.metrics: Final = Metrics()
         self.paths: Final = LocalPaths([options.out, *(each.folder for each in workflows.values())])
         self.webhooks: Final = Webhooks(options.webhooks, self.ask, self.told)
@@ -110,13 +110,13 @@ class Service:
         self._writing: dict[int, asyncio.Future[None]] = {}
         self._keys: dict[tuple[str, str, str], asyncio.Future[str]] = {}
 
-    # Beginning and end
+    # Start and end
 
     async def start(self) -> None:
-        """Open the ledger, take up what an earlier process left, and begin.
+        """Open the ledger, resume what an earlier process left, and start.
 
         Raises:
-            LedgerError: The ledger cannot be used: another process has it, or it is a batch's.
+            LedgerError: The ledger cannot be used: another process has it, or it belongs to a batch.
         """
         self._runner = asyncio.create_task(self._run())
         opened = asyncio.create_task(self._ready.wait())
@@ -127,7 +127,7 @@ class Service:
         self._telling = asyncio.create_task(self.webhooks.run())
 
     async def close(self) -> None:
-        """End. What servers have stays there, for the next process to find."""
+        """Stop. Prompts stay on the servers, for the next process to find."""
         self._closing = True
         tasks = [each for each in (self._runner, self._telling) if each is not None]
         for task in tasks:
@@ -162,8 +162,8 @@ class Service:
                 self.failure = str(error).partition("\n")[0] or type(error).__name__
                 if isinstance(error, (ComfyflowError, OSError)):
                     _LOG.error("%s", self.failure)
-                else:  # a mistake of ours: a service that takes jobs must not stop running them
-                    _LOG.exception("the jobs are taken up again")
+                else:  # our own bug: a service that accepts jobs must not stop running them
+                    _LOG.exception("the jobs are resumed")
             finally:
                 began = began or self._ready.is_set()
                 self._ended()
@@ -192,7 +192,7 @@ class Service:
         self._opening = asyncio.create_task(self._count())
 
     async def _count(self) -> None:
-        """Know how many jobs there are; only then new ones are taken."""
+        """Count the jobs; only then are new ones accepted."""
         self._next, opened = await self.ask(lambda ledger: (ledger.size, ledger.open_jobs()))
         self._know(opened)
         self.failure = ""
@@ -215,11 +215,11 @@ class Service:
                 future.set_exception(self._unready())
         self._writing.clear()
 
-    # Asking
+    # Queries
 
     @property
     def is_ready(self) -> bool:
-        """Whether jobs are taken."""
+        """Whether jobs are accepted."""
         return self._ready.is_set()
 
     @property
@@ -254,7 +254,7 @@ class Service:
         """Ask the ledger for more than a single job, or have it written to.
 
         Raises:
-            Refusal: It cannot be asked at the moment.
+            Refusal: It cannot be queried at the moment.
             LedgerError: It cannot be read.
         """
         batch, ledger = self._batch, self._ledger
@@ -264,7 +264,7 @@ class Service:
 
     def _unready(self) -> Refusal:
         said = f": {self.paths.hidden(self.failure)}" if self.failure else ""
-        return Refusal(503, "not_ready", f"jobs cannot be taken at the moment{said}; try again", retry=5)
+        return Refusal(503, "not_ready", f"jobs cannot be accepted at the moment{said}; try again", retry=5)
 
     def job(self, job_id: str, owner: str) -> KnownJob:
         """A job of an owner.
@@ -274,7 +274,7 @@ class Service:
         """
         known = self.read(lambda ledger: ledger.job(job_id))
         if known is None or known.job.owner != owner:
-            raise Refusal(404, "not_found", f"there is no job {job_id[:64]!r}")
+            raise Refusal(404, "not_found", f"unknown job {job_id[:64]!r}")
         return known
 
     def maker(self, *, allow_paid: bool) -> JobMaker:
@@ -286,7 +286,7 @@ class Service:
         return JobMaker(self.workflows, self.uploads, allow_paid=allow_paid)
 
     def told(self, known: KnownJob) -> dict[str, Any]:
-        """A job as clients are told of it.
+        """Describe a job for clients.
 
         Args:
             known: The job.
@@ -296,18 +296,18 @@ class Service:
     # Jobs
 
     def limit(self, owner: str, most: int) -> None:
-        """See whether an owner may send one more job.
+        """Check whether an owner may send one more job.
 
         Args:
             owner: The owner.
-            most: How many of his may wait or run.
+            most: How many of the owner's jobs may wait or run.
 
         Raises:
             Refusal: There are too many.
         """
         own, total = self._owned[owner], len(self._open)
         if own >= most:
-            raise Refusal(429, "queue_full", f"{own:,} jobs of yours wait or run", retry=5)
+            raise Refusal(429, "queue_full", f"{own:,} of your jobs wait or run", retry=5)
         if total >= self.options.queue:
             raise Refusal(429, "queue_full", f"{total:,} jobs wait or run", retry=5)
 
@@ -321,21 +321,21 @@ class Service:
         key: str | None = None,
         webhook: str | None = None,
     ) -> tuple[KnownJob, bool]:
-        """Take a job; it is in the ledger when this returns.
+        """Accept a job; it is in the ledger when this returns.
 
         Args:
-            workflow: What to run.
+            workflow: The workflow to run.
             values: Parameters that have passed `ServedWorkflow.check`.
-            owner: Whose job it is.
+            owner: The job's owner.
             most: How many jobs of the owner may wait or run.
-            key: A key under which the same request is taken once, however often it comes.
-            webhook: The address that is told of its end.
+            key: A key under which the same request is accepted only once, however often it comes.
+            webhook: The address to notify of its end.
 
         Returns:
             The job, and whether it is new.
 
         Raises:
-            Refusal: It is not taken.
+            Refusal: It is not accepted.
         """
         request = _digest(workflow.name, values, webhook)
         if key is None:
@@ -355,7 +355,7 @@ class Service:
             raise Refusal(
                 422,
                 "idempotency_key_reuse",
-                f"the Idempotency-Key was used for another request, of job {known.job.id}; take a new one",
+                f"the Idempotency-Key was used for a different request, of job {known.job.id}; use a new one",
             )
         return known, False
 
@@ -388,15 +388,15 @@ class Service:
         return KnownJob(job, RowRecord(number, row.parameters, "pending"))
 
     async def cancel(self, job_id: str, owner: str, seconds: float) -> KnownJob:
-        """Take a job out that waits, or that a server has.
+        """Cancel a job that waits or runs.
 
         Args:
             job_id: Its id.
-            owner: Whose it is.
-            seconds: How long to wait until it is off the server.
+            owner: The job's owner.
+            seconds: How long to wait until it is removed from the server.
 
         Returns:
-            The job as it is then; one that had ended is what it was.
+            The job afterwards; one that had ended is unchanged.
 
         Raises:
             Refusal: There is none.
@@ -412,10 +412,10 @@ class Service:
 
         Args:
             known: The job.
-            seconds: How long at most.
+            seconds: The longest wait.
 
         Returns:
-            The job as it is then.
+            The job afterwards.
         """
         row = known.job.row
         if known.record.state not in ENDED and row in self._open:
@@ -423,7 +423,7 @@ class Service:
                 await asyncio.wait_for(self.channels.of(row).over.wait(), seconds)
         return self.read(lambda ledger: ledger.job_of_row(row)) or known
 
-    # What is heard
+    # Events
 
     def _heard(self, event: BatchEvent) -> None:
         if isinstance(event, ServerEvent):
@@ -436,7 +436,7 @@ class Service:
             written.set_result(None)
         job = self._open.get(number)
         if job is None:
-            self._recount()  # somebody has had it sent again, by `comfyflow batch retry`
+            self._recount()  # someone has retried it with `comfyflow batch retry`
         else:
             self.metrics.moved(job, event)
         if state in ENDED:

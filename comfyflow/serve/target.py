@@ -1,4 +1,4 @@
-"""What is served, made of what a command was told to serve."""
+"""Served workflows from the targets of a command."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from .served_workflow import ServedWorkflow
 
 
 def served_function(function: WorkflowFunction[..., Any]) -> ServedWorkflow:
-    """A workflow function that is served.
+    """Serve a workflow function.
 
     Args:
         function: The function.
 
     Raises:
         ParameterError: A required parameter can be given only in Python.
-        CommandError: Its name cannot stand in an address.
+        CommandError: Its name cannot be part of an address.
     """
     parameters = function.typed_parameters()
     text = inspect.getdoc(function.function) or ""
@@ -38,24 +38,24 @@ def served_function(function: WorkflowFunction[..., Any]) -> ServedWorkflow:
         function.parameters_model,
         Path(file).resolve().parent,
     )
-    _ = served.schema  # what cannot be given over HTTP is told now
+    _ = served.schema  # report now what cannot be given over HTTP
     return served
 
 
 def served_source(
     name: str, source: Source, named: Sequence[NamedInput], schema: Schema, folder: Path
 ) -> ServedWorkflow:
-    """A workflow that is not written in Python, served with the parameters that were chosen for it.
+    """Serve a workflow that is not written in Python, with the parameters chosen for it.
 
     Args:
-        name: What to call it.
+        name: Its name.
         source: The workflow.
         named: Its parameters.
-        schema: Tells their types.
-        folder: Where files stand that it names.
+        schema: The types of the parameters.
+        folder: The folder of files that it names.
 
     Raises:
-        CommandError: Its name cannot stand in an address.
+        CommandError: Its name cannot be part of an address.
     """
     signature = signature_of(named, source, schema)
     model = build_model(name, "", signature)

@@ -1,7 +1,7 @@
-"""Files that came with requests: kept under names of ours, by content, and named by references.
+"""Files that came with requests: kept under our own names, by content, and named by references.
 
-What a request calls a file is never a path here. A reference is ``upload:``, the SHA-256 of the content, and
-the suffix that the content itself says.
+A file name in a request is never used as a path. A reference is ``upload:``, the SHA-256 of the content, and
+the suffix derived from the content.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ _HEAD: Final = 64
 
 
 class UploadFolder:
-    """The folder of the files that came with requests.
+    """The folder of files that came with requests.
 
     Args:
-        folder: Where it is; made when the first file comes.
+        folder: Its path; created when the first file comes.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder: Final = folder.absolute()
 
     def keep(self, file: IO[bytes]) -> str | None:
-        """Keep a file; it is on the disk when this returns.
+        """Store a file; it is on disk when this returns.
 
         Args:
             file: Its bytes.
 
         Returns:
-            Its reference; None where it is of no kind that a server reads.
+            Its reference; None if servers cannot read this kind of file.
 
         Raises:
             SaveError: It cannot be written.
@@ -68,28 +68,28 @@ class UploadFolder:
         return f"upload:{name}"
 
     def path(self, reference: str) -> Path | None:
-        """The file that a reference names; None where it is no reference, or the file is not here.
+        """The file for a reference; None if it is not a reference, or the file does not exist.
 
         Args:
-            reference: Any text.
+            reference: Any string.
         """
         match = _REFERENCE.fullmatch(reference)
         path = self.folder / match[1] if match is not None else None
         return path if path is not None and path.is_file() and not path.is_symlink() else None
 
     def has(self, path: Path) -> bool:
-        """Whether a path is that of a file of this folder.
+        """Whether a path is a file in this folder.
 
         Args:
-            path: The path, as `path` gives it.
+            path: The path, from `path`.
         """
         return path.parent == self.folder and _REFERENCE.fullmatch(f"upload:{path.name}") is not None
 
     def with_paths(self, values: Mapping[str, JSON]) -> dict[str, Any]:
-        """Values with the files in place of their references, in lists and objects too.
+        """Replace references in values by their files, in lists and objects too.
 
         Args:
-            values: Values of parameters.
+            values: Parameter values.
         """
         return {name: self._with_paths(value) for name, value in values.items()}
 
@@ -105,7 +105,7 @@ class UploadFolder:
 
 
 def texts_of(value: Any) -> set[str]:
-    """All texts in a value of JSON, without the names of members.
+    """All strings in a JSON value, except member names.
 
     Args:
         value: The value.

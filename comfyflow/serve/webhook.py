@@ -1,8 +1,7 @@
-"""Webhooks: somebody's address is told of the end of his job, signed, until he has it.
+"""Webhooks: an address is notified of the end of a job, signed, until it is delivered.
 
-Messages are those of Standard Webhooks (https://www.standardwebhooks.com): ``webhook-id``,
-``webhook-timestamp`` and ``webhook-signature``, which is the HMAC-SHA256 of both and the body. Which are to
-be sent is in the ledger.
+Messages follow Standard Webhooks (https://www.standardwebhooks.com): ``webhook-id``, ``webhook-timestamp``
+and ``webhook-signature``, which is the HMAC-SHA256 of both and the body. The ledger records which are due.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from .refusal import Refusal
 T = TypeVar("T")
 
 PAUSES: Final = (5.0, 30.0, 120.0, 600.0, 3600.0, 14_400.0, 43_200.0)
-"""Seconds before each further attempt; after the last one nobody is told."""
+"""Seconds before each further attempt; after the last one the message is dropped."""
 
 LONGEST_URL: Final = 2000
 _SECONDS: Final = 15.0
@@ -48,18 +47,18 @@ _IPV4_BITS: Final = 0xFFFFFFFF
 
 
 class Asked(Protocol):
-    """Asks the ledger; see `Service.ask`."""
+    """Queries the ledger; see `Service.ask`."""
 
     async def __call__(self, act: Callable[[JobLedger], T]) -> T: ...  # noqa: D102
 
 
-@dataclass(frozen=True, repr=False)  # it holds a secret
+@dataclass(frozen=True, repr=False)  # it contains a secret
 class WebhookOptions:
-    """How webhooks are told.
+    """How webhooks are sent.
 
     Attributes:
-        secret: What messages are signed with; without one there are none.
-        allow_private: Whether addresses of this machine and of its network may be told.
+        secret: The secret that messages are signed with; without one, none are sent.
+        allow_private: Whether addresses of this machine and its network are allowed.
     """
 
     secret: bytes = b""
@@ -67,44 +66,42 @@ class WebhookOptions:
 
     @classmethod
     def of(cls, secret: str, *, allow_private: bool) -> WebhookOptions:
-        """Options with a secret that somebody wrote down.
+        """Make the options from a configured secret.
 
         Args:
-            secret: ``whsec_`` and base64, or any text of 16 characters or more; empty for none.
+            secret: ``whsec_`` and base64, or any string of at least 16 characters; empty for none.
             allow_private: See `WebhookOptions`.
 
         Raises:
-            ConfigurationError: It is too short, or no base64.
+            ConfigurationError: It is too short, or not base64.
         """
         made = secret.encode()
         if secret.startswith(_PREFIX):
             try:
                 made = base64.b64decode(secret[len(_PREFIX) :], validate=True)
             except binascii.Error:
-                raise ConfigurationError(
-                    "what follows whsec_ in the secret of webhooks is no base64"
-                ) from None
+                raise ConfigurationError("the webhook secret after whsec_ is not base64") from None
         if secret and len(made) < _SHORTEST:
-            raise ConfigurationError(f"the secret of webhooks has {_SHORTEST} characters at least")
+            raise ConfigurationError(f"the webhook secret must have at least {_SHORTEST} characters")
         return cls(made, allow_private)
 
     def check(self, url: str) -> str:
-        """An address that may be told, as far as it tells that itself.
+        """Check that an address is allowed, as far as the address itself shows.
 
         Args:
             url: The address.
 
         Raises:
-            Refusal: It may not.
+            Refusal: It is not allowed.
         """
         if not self.secret:
             raise Refusal(
-                422, "no_webhooks", "this service tells no webhooks: it has no secret to sign them with"
+                422, "no_webhooks", "this service sends no webhooks: it has no secret to sign them with"
             )
         host = _host(url)
         if not host:
             raise Refusal(
-                422, "bad_webhook", "Webhook-URL is http://HOST/… or https://HOST/… without a password"
+                422, "bad_webhook", "Webhook-URL must be http://HOST/… or https://HOST/… without a password"
             )
         with contextlib.suppress(ValueError):
             if not self.may_tell(str(ipaddress.ip_address(host))):
@@ -112,7 +109,7 @@ class WebhookOptions:
         return url
 
     def may_tell(self, address: str) -> bool:
-        """Whether an IP address may be told.
+        """Whether an IP address is allowed.
 
         Args:
             address: The address.
@@ -121,7 +118,7 @@ class WebhookOptions:
 
 
 def _host(url: str) -> str:
-    """The host of an address; empty where nobody can be told there."""
+    """The host of an address; empty if nothing can be sent there."""
     try:
         parts = urlsplit(url)
         httpx.URL(url)
@@ -137,7 +134,7 @@ def _host(url: str) -> str:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the internet, also where it has another one in it.
+    """Whether an IP address is public, including any address embedded in it.
 
     Args:
         address: The address.
@@ -156,11 +153,11 @@ def is_public(address: str) -> bool:
 
 
 def _private(host: str) -> str:
-    return f"{host[:100]} is no address of the internet; `comfyflow serve --allow-private-webhooks` allows it"
+    return f"{host[:100]} is not a public address; `comfyflow serve --allow-private-webhooks` allows it"
 
 
 def signature(secret: bytes, message_id: str, timestamp: int, body: bytes) -> str:
-    """The signature of a message, as ``webhook-signature`` has it.
+    """The signature of a message, for ``webhook-signature``.
 
     Args:
         secret: The secret.
@@ -174,12 +171,12 @@ def signature(secret: bytes, message_id: str, timestamp: int, body: bytes) -> st
 
 
 class Webhooks:
-    """Tells webhooks of the ends of jobs.
+    """Notifies webhooks of the ends of jobs.
 
     Args:
-        options: How.
-        ask: Asks the ledger.
-        told: Gives a job as it is told.
+        options: How to send them.
+        ask: Queries the ledger.
+        told: Returns the description of a job.
         pauses: See `PAUSES`.
     """
 
@@ -197,11 +194,11 @@ class Webhooks:
         self._news = asyncio.Event()
 
     def wake(self) -> None:
-        """Have it look at the ledger: a job has ended."""
+        """Make it check the ledger, because a job has ended."""
         self._news.set()
 
     async def run(self) -> None:
-        """Tell what is to be told, for as long as the service runs."""
+        """Send due messages for as long as the service runs."""
         while True:
             self._news.clear()
             pause = _IDLE
@@ -213,8 +210,8 @@ class Webhooks:
                 following = await self._ask(lambda ledger: ledger.next_delivery())
                 if following is not None:
                     pause = min(max(following - time.time(), 0.0), _IDLE)
-            except Exception as error:  # noqa: BLE001  # one that cannot be told must not end all others
-                _LOG.warning("webhooks wait: %s: %s", type(error).__name__, error)
+            except Exception as error:  # noqa: BLE001  # one failed message must not stop the others
+                _LOG.warning("webhooks are delayed: %s: %s", type(error).__name__, error)
                 pause = 1.0
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._news.wait(), pause)
@@ -237,20 +234,20 @@ class Webhooks:
         await self._ask(lambda ledger: ledger.told(delivery.id, due, answer))
 
     async def send(self, url: str, message_id: str, told: object) -> str:
-        """Send one message; gives the status of the answer.
+        """Send one message; returns the status of the answer.
 
-        The address is looked up once, and the connection goes to what was looked at: a name may lead
-        elsewhere in the next moment.
+        The name is resolved once, and the connection goes to the address that was checked: a name may resolve
+        to something else a moment later.
 
         Args:
-            url: Where to.
+            url: The address.
             message_id: The id of the message, which is the same in each attempt.
-            told: What is told.
+            told: The content.
 
         Raises:
-            Refusal: The address may not be told.
+            Refusal: The address is not allowed.
             httpx.HTTPError: It cannot be reached.
-            OSError: There is no such name.
+            OSError: The name does not exist.
         """
         self.options.check(url)
         parts = httpx.URL(url)
@@ -270,7 +267,7 @@ class Webhooks:
             "webhook-signature": signature(self.options.secret, message_id, now, body),
         }
         extensions: dict[str, Any] = {"sni_hostname": parts.raw_host.decode("ascii")}
-        # No proxy, which would look the name up itself; no redirect, which may lead anywhere.
+        # No proxy, which would resolve the name itself; no redirect, which may lead anywhere.
         async with (
             httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=_SECONDS) as client,
             client.stream(
