@@ -39,7 +39,7 @@ class Kept:
     """An entry that is kept.
 
     Attributes:
-        tag: What was said of it when it was kept: a server's ETag.
+        tag: What the server sent with it when it was stored: a server's ETag.
         size: The bytes of its content.
     """
 
@@ -60,7 +60,7 @@ class CacheFolder:
         self._most = most
 
     def find(self, name: str) -> Kept | None:
-        """What is known of an entry; None if there is none that can be read.
+        """What is known about an entry; None if there is none that can be read.
 
         Args:
             name: Its name; any text.
@@ -73,7 +73,7 @@ class CacheFolder:
 
         Args:
             name: Its name.
-            tag: What was said of it.
+            tag: Its tag.
             most: How many bytes it may have.
         """
         with self._opened(name) as opened:

@@ -119,7 +119,7 @@ def given_credentials() -> tuple[GivenCredentials, ...]:
     """The credentials of the config file and of the environment; what comes later goes first.
 
     Those of the config file are for the server that it names. Those of the environment are for
-    ``COMFYFLOW_SERVER`` where that is set, else for the server that is used, whoever names it.
+    ``COMFYFLOW_SERVER`` where that is set, else for the server that is used, however it was named.
 
     Raises:
         ConfigurationError: The config file cannot be read.

@@ -23,7 +23,7 @@ LIBRARIES: Final[Mapping[str, str]] = {
     "simpleeval": "simpleeval",
     "uvicorn": "uvicorn",
 }
-"""What each of their modules is called on the package index, or by everybody."""
+"""The name of each of their modules on the package index, or its common name."""
 
 
 @contextlib.contextmanager

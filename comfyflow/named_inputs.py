@@ -179,7 +179,7 @@ def _fed(graph: Graph, source: str, schema: Schema | None) -> Iterator[tuple[Inp
 
 
 def entry_of(graph: Graph, node_id: str, input_name: str, schema: Schema | None) -> InputSchema | None:
-    """What the schema says of an input; None if it does not know it.
+    """What the schema says about an input; None if it does not know it.
 
     Args:
         graph: The graph.
@@ -245,7 +245,7 @@ def _place(text: str, graph: Graph, where: str) -> Input:
 
 
 def _text(text: str) -> str:
-    """A string of TOML: JSON's, but for DEL and what is not a character."""
+    """A string of TOML: JSON's, except for DEL and what is not a character."""
     written = json.dumps(text.encode("utf-8", "replace").decode(), ensure_ascii=False)
     return written.replace("\x7f", "\\u007F")
 

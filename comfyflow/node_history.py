@@ -60,7 +60,7 @@ def dropped_nodes(python_module: str) -> frozenset[str]:
 
 
 def dropped(class_type: str) -> str | None:
-    """What there is to say of a class that ComfyUI dropped: when, and what does most of what it did.
+    """What there is to say about a class that ComfyUI dropped: when, and what does most of what it did.
 
     Args:
         class_type: A class's name. None is returned where no known release dropped it.

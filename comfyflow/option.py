@@ -91,7 +91,7 @@ def _annotations(kind: type) -> dict[str, str]:
 
 
 def _with_attributes(text: str, kind: type) -> str:
-    """A documentation with what a TypedDict says of its keys in place of the line ``options:``."""
+    """A documentation with what a TypedDict says about its keys in place of the line ``options:``."""
     import inspect
 
     lines = inspect.cleandoc(text).splitlines()
@@ -103,7 +103,7 @@ def _with_attributes(text: str, kind: type) -> str:
 
 
 def _attributes(kind: type) -> list[str]:
-    """What a TypedDict says of its keys, and before that what those that it derives from say of theirs."""
+    """What a TypedDict says about its keys, and before that what its bases say about theirs."""
     import inspect
 
     said: list[str] = []

@@ -59,7 +59,7 @@ class OutputFile:
         prompt_id: The prompt.
         source: Fetches the bytes, or None if `data` has them.
         data: The bytes, for what came over the socket and is not a file on the server.
-        info: What else the server says of it (``format``, ``frame_rate``, an asset id, …).
+        info: What else the server says about it (``format``, ``frame_rate``, an asset id, …).
     """
 
     __slots__ = ("_data", "_source", "info", "key", "name", "node_id", "prompt_id", "subfolder", "type")
@@ -465,7 +465,7 @@ def _file(
 
 
 def _kind(key: str, name: str, media_type: str) -> type[OutputFile]:
-    """What a file is: by its name, or else by what the node says of it, or else by its key.
+    """What a file is: by its name, or else by what the node says about it, or else by its key.
 
     Keys are free (``a_images`` of ``ImageCompare``), and ``SaveVideo`` gives videos as ``images``.
     Only sounds go by their key before their name: containers of videos may hold nothing else.

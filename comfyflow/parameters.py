@@ -197,7 +197,7 @@ class Parameter:
             raise ParameterError(self.name, reason) from error
 
     def _reason(self, given: Any, error: Any) -> str:
-        """What to say of a value that pydantic does not take."""
+        """What to say about a value that pydantic does not take."""
         shown, needs = _shown(given), self.annotation.needs
         errors: list[Mapping[str, Any]] = error.errors(include_url=False, include_context=False)
         if all(each["type"] in _PYTHON_ONLY for each in errors):
@@ -232,7 +232,7 @@ class Parameters(Mapping[str, Parameter]):
         self._entries = {entry.name: entry for entry in found if entry is not self.rest}
 
     def find(self, name: str) -> Parameter | None:
-        """The parameter of that name; ``**options`` take every name that is nobody else's."""
+        """The parameter of that name; ``**options`` take every other name."""
         found = self._entries.get(name)
         if found is None and self.rest is not None and name.isidentifier():
             rest = self.rest
@@ -467,7 +467,7 @@ def _told(error: Mapping[str, Any], annotation: Annotation) -> str:
 
 
 def _is_of_one(error: Mapping[str, Any]) -> bool:
-    """Whether it says of one element of a list no more than what the elements must be."""
+    """Whether it says about one element of a list no more than what the elements must be."""
     return len(error["loc"]) == 1 and isinstance(error["loc"][0], int) and error["type"] in _SELF_EVIDENT
 
 

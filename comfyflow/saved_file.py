@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 class SavedFile:
     """A file that is being written; a context manager.
 
-    The bytes go to `partial`. Once they are there, that file gets its name in one step, so that
-    nobody sees half a file, a process that is killed leaves none, and nothing is written through
-    a symbolic link. If the block raises, nothing is left. Entering raises `DownloadError` where a
-    file is there that is to stay; what the file system refuses is a `SaveError`.
+    The bytes go to `partial`. Once they are there, that file gets its name in one step, so that no one sees
+    half a file, a process that is killed leaves none, and nothing is written through a symbolic link. If the
+    block raises, nothing is left. Entering raises `DownloadError` where a file is there that is to stay; what
+    the file system refuses is a `SaveError`.
 
     Args:
         path: The name that it is to get.
@@ -94,7 +94,7 @@ class SavedFile:
         self.path = free
 
     def _is_given(self, path: Path) -> bool:
-        """Give the file a name, if it is free, whoever writes into the folder at the same time."""
+        """Give the file a name, if it is free, even if others write to the folder at the same time."""
         try:
             os.link(self.partial, path)
         except FileExistsError:
@@ -152,7 +152,7 @@ def numbered(path: Path) -> Iterator[Path]:
 
 
 def clean_name(name: str) -> str:
-    """A server's file name as the name of a file in a folder of ours.
+    """A server's file name as the name of a file in our own folder.
 
     A server is not to choose where we write: of a path only the last part is kept, and what some
     system does not take in a name (separators, drives, control characters, ``con``, a dot at the

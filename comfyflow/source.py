@@ -106,7 +106,7 @@ class Source:
         workflow: The workflow in Python, or None.
         editor: The editor's JSON that came with it, or None.
         warnings: What reading or converting it had to say.
-        given: Values that the user gave himself, here and now, in place of what was there.
+        given: Values that the user gave directly, in place of what was there.
         name: What to call it.
         read: The graph that it was, before anything was given in its place, or None: see `graph`.
     """
@@ -286,7 +286,7 @@ class Source:
         return object_or_empty(object_or_empty(self.prompt.get(node_id)).get("inputs")).get(name)
 
     def is_own(self, node_id: str, name: str) -> bool:
-        """Whether the user gave the value of an input himself: on the command line, or in Python.
+        """Whether the user gave the value of an input directly: on the command line, or in Python.
 
         What is in a file of JSON may be someone else's, and so may what `foreign_path` marks.
         """
@@ -398,7 +398,7 @@ def read_file(
 
 
 def _is_conversion(given: object) -> TypeGuard[Conversion]:
-    """Whether it is a conversion; whoever has one has imported what makes them, which takes a while."""
+    """Whether it is a conversion. Having one means that its module, which is slow to import, is imported."""
     made = sys.modules.get("comfyflow.importer.conversion")
     return made is not None and isinstance(given, made.Conversion)
 

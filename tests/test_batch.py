@@ -214,7 +214,7 @@ def test_a_server_that_is_not_there_is_told_and_the_others_do_the_work(
 
     asyncio.run(run())
     assert left_alone() == [gone]
-    with pytest.raises(ServerUnreachable, match=r"no server takes the rows .*run the same command again"):
+    with pytest.raises(ServerUnreachable, match=r"no server takes rows .*run the same command again"):
         asyncio.run(batch(Texts(), numbered(5), [gone], tmp_path).run())
 
 

@@ -44,7 +44,7 @@ SENTENCES: Final = {
     "The client for asyncio.": "The blocking client.",
     "A prompt that an `AsyncClient` has sent": "A prompt that a `Client` has sent",
 }
-"""What documentation says of one side only."""
+"""What documentation says about one side only."""
 NOTE: Final = "# Written by `python -m tools.blocking_twin` from {}: edit that, and run it.\n"
 
 _WORDS: Final = re.compile(r"\b(?:async (?=with|for|def)|await |{})\b".format("|".join(NAMES)))

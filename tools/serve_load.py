@@ -2,7 +2,7 @@
 
 ``python -m tools.serve_load`` is 200 clients for a minute, on loopback and the simulator. Each client sends a
 job, waits for its end, fetches its file, and sends the next one. What was accepted must have ended well,
-and the service must hold no more memory in the last quarter than in the second, but for a tenth.
+and the service must hold no more memory in the last quarter than in the second, except for a tenth.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _PAUSE = 0.5
 async def client(
     http: httpx.AsyncClient, colors: itertools.count[int], end: float, told: Counter[str]
 ) -> None:
-    """One client: job after job until the time is over."""
+    """One client: job after job until the time is up."""
     while time.monotonic() < end:
         color = next(colors)
         answer = await http.post("/workflows/flow/jobs", json={"color": color}, headers={"Prefer": "wait=60"})

@@ -272,7 +272,7 @@ class Batch:
         waiting = self._books.counts["pending"]
         rows = f"{waiting:,} rows wait; " if waiting else ""
         return ServerUnreachable(
-            f"no server takes the rows ({said or 'none answers'}); {rows}run the command again to continue"
+            f"no server takes rows ({said or 'none answers'}); {rows}run the same command again to continue"
         )
 
     def _refuse_impossible(self) -> None:

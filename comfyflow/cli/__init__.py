@@ -17,7 +17,7 @@ TIMED_OUT = 4
 INTERRUPTED = 130
 """Exit code: Ctrl-C, as shells have it."""
 UNREAD = 141
-"""Exit code: nobody reads the output any more, as shells have it."""
+"""Exit code: the reader of the output has gone, by the convention of shells."""
 
 
 def main() -> None:
@@ -43,5 +43,5 @@ def main() -> None:
 
 
 def stop_writing() -> None:
-    """Whoever read our output has gone: Python must not try to flush it once more at exit."""
+    """The reader of our output has gone: Python must not try to flush it once more at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -66,7 +66,7 @@ def _diagnoses(server: str | None, lock_file: Path | None) -> Iterator[Diagnosis
 
 
 def _server(option: str | None) -> tuple[str | None, list[Diagnosis]]:
-    """The address of the server if it answers, without credentials; what is said of it and of its editor."""
+    """The address of the server if it answers, without credentials; and findings about it and its editor."""
     from ..client.address import read_address
     from ..configuration import named_server
     from ..doctor import Diagnosis, editor, running_server

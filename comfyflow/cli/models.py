@@ -150,7 +150,7 @@ def _wanted(target: str, words: Sequence[str], server: str | None) -> list[Wante
 
 @contextlib.contextmanager
 def _answering(server: str | None) -> Generator[Client | None, None, None]:
-    """A client of the server; None if nobody named one and none answers, which is said.
+    """A client of the server; None if none was named and none answers, which is reported.
 
     Raises:
         CommandError: The server that was named does not answer.

@@ -28,7 +28,7 @@ T = TypeVar("T", bound="Callable[..., Any]")
 PATH: Final = click.Path(path_type=Path)
 
 _CREDENTIALS: Final = f"{__name__}.credentials"
-"""Where click keeps what the options of a connection say, for whoever connects."""
+"""Where click keeps what the options of a connection say, for the code that connects."""
 
 
 def _kept(context: click.Context, parameter: click.Parameter, value: object) -> None:
@@ -227,7 +227,7 @@ def converting_options(command: T) -> T:
 
 
 def given_schema(server: str | None, object_info: Path | None, stubs: str | None = None) -> Schema | None:
-    """The schema that someone names, or None if nobody does: then it is the workflow's own.
+    """The named schema, or None if none is named: then it is the workflow's own.
 
     The first of: the options; the server of ``COMFYFLOW_SERVER``; the server of the config file.
     ``docs/schema-in-force.md`` has the whole rule.

@@ -25,7 +25,7 @@ LARGEST_SEED: Final = 2**63 - 1
 
 
 def random_seed(largest: int = LARGEST_SEED) -> int:
-    """A seed that nobody can guess."""
+    """An unpredictable seed."""
     return secrets.randbelow(largest + 1)
 
 

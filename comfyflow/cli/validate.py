@@ -1,4 +1,4 @@
-"""``comfyflow validate``: what a server would say of a workflow, and what it would not."""
+"""``comfyflow validate``: what a server would say about a workflow, and what it would not."""
 
 from __future__ import annotations
 

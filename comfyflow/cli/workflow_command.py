@@ -33,7 +33,7 @@ class WorkflowCommand(click.Command):
         return super().parse_args(ctx, args)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """The command's options, but for those of a connection that the workflow calls its own.
+        """The command's options, except for those of a connection that the workflow calls its own.
 
         Who calls a parameter ``user`` means it behind the workflow; the server's is then given
         by the environment or the config file.

@@ -57,7 +57,7 @@ class Halt:
                 self._reading.remove(response)
 
     def halt(self) -> None:
-        """Nobody waits any more."""
+        """Tell the threads to stop."""
         self._told.set()
         with self._lock:
             for response in self._reading:

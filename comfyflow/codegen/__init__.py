@@ -1,4 +1,4 @@
-"""Node classes in Python, generated from what a server says of its nodes."""
+"""Node classes in Python, generated from what a server says about its nodes."""
 
 from .block import Renamed as Renamed
 from .package import Package as Package

@@ -1,9 +1,9 @@
 """Docstrings of generated classes.
 
-Packs write their descriptions as HTML, which the editor shows and a docstring does not: it becomes text.
-What they say comes from the schema, so each line is escaped until it can hold nothing but text:
-only letters, digits, signs and spaces that Unicode 3.2 knows stay as they are. What nobody sees and
-what steers a terminal or the direction of a line is left out: `help` prints docstrings.
+Packs write their descriptions as HTML, which the editor shows and a docstring does not: it becomes text. What
+they say comes from the schema, so each line is escaped until it can hold nothing but text: only letters,
+digits, signs and spaces that Unicode 3.2 knows stay as they are. What is invisible and what steers a terminal
+or the direction of a line is left out: `help` prints docstrings.
 """
 
 from __future__ import annotations

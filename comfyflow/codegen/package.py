@@ -148,7 +148,7 @@ class Package:
 
 
 def refuse_name(folder: Path) -> None:
-    """Refuse a folder whose name no ``import`` can say, or says of another package.
+    """Refuse a folder whose name no ``import`` can say, or that belongs to another package.
 
     Args:
         folder: Where to write a package.

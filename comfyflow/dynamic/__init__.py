@@ -5,7 +5,7 @@ validated, compared, generated, called, drawn and put on a node of the editor; t
 package ask it (`room`). A new kind is a file and a line here.
 
 Other packages of ComfyUI have no kinds: inputs that packs count (``image_1``, ``image_2``) are
-recognised by their names, not by a type of theirs (`comfyflow.schema.grown_inputs`), and a loop is a
+recognised by their names, not by a type (`comfyflow.schema.grown_inputs`), and a loop is a
 pair of classes (`comfyflow.validate.loops`).
 """
 

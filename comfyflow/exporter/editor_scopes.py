@@ -180,7 +180,7 @@ def keeps_own_values(rules: EditorRules) -> bool:
 
 
 def _told(graph: Graph, boards: Boards, scope_id: str, own_values: frozenset[tuple[str, str]]) -> Any:
-    """All that the definition of a scope says, but for places and for the values that are its own."""
+    """All that the definition of a scope says, except for places and for the values that are its own."""
     board = boards.boards[scope_id]
     nodes: list[Any] = []
     for local, draft in board.nodes.items():

@@ -145,7 +145,7 @@ class _Revision:
         return True
 
     def _is_default(self, node: GraphNode) -> bool:
-        """Whether the title of a node is only what its class is called: then nobody has given it one."""
+        """Whether the title of a node is only what its class is called: then no one has given it one."""
         known = self._schema.get(node.class_type)
         return node.title in ("", node.class_type, known.display_name if known is not None else "")
 

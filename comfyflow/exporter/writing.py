@@ -51,7 +51,7 @@ def write_workflow(
         rules: The release of the editor.
         name: The workflow's name.
         by_name: The nodes whose values are saved by name, as the code of some packs does.
-        told: What the user's source says of the graph.
+        told: What the user's source says about the graph.
     """
     shapes = node_shapes(schema, rules)
     given = graph = with_possible_scopes(graph)

@@ -184,7 +184,7 @@ class EditorRules:
     it writes nothing [15, B8]."""
 
     host_nulls: Final = Since(False, ("1.47", True))
-    """null among them is sent, but for combos; else the value inside is [B1]."""
+    """null among them is sent, except for combos; else the value inside is [B1]."""
 
     shows_dynamic_combos: Final = Since(False, ("1.35", True))
     """A subgraph's node shows a dynamic combo that is inside; else the inner one wins [20]."""
@@ -232,7 +232,7 @@ class EditorRules:
     absurdly large [15]."""
 
     checks_links: Final = Since(True, ("1.36", False))
-    """Before a workflow is loaded, the table of links and what the nodes say of them are made to
+    """Before a workflow is loaded, the table of links and what the nodes say about them are made to
     agree [18]."""
 
     previews: Final = Since(

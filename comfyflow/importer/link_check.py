@@ -1,6 +1,6 @@
 """What editors do to links that the table and the nodes tell differently [18].
 
-1.27 checks links before it loads a workflow. It compares the table of links with what the nodes say of
+1.27 checks links before it loads a workflow. It compares the table of links with what the nodes say about
 them, from the last link to the first. An output that does not name its link is given it; one that names a
 link which its target does not is freed of it. A link that neither side names any more is taken out of the
 table. Later editors can do so too, but only if asked.
@@ -8,7 +8,7 @@ table. Later editors can do so too, but only if asked.
 The editor is not thorough: it notes what an input should name but does not change it, and where that
 note and the input then disagree it gives up and loads the workflow as it was saved.
 
-Since 1.53 the table of links alone says what is linked [a]. What inputs and outputs say of links only
+Since 1.53 the table of links alone says what is linked [a]. What inputs and outputs say about links only
 matters where both agree with the table: a link is at the input that names it, else at the place that
 the table gives it. A name without a link in the table is not one, and a link that nothing names is made.
 """

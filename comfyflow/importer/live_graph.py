@@ -358,7 +358,7 @@ class InputSpec:
         class_type: The class that it belongs to.
         beside_model_file: Whether the class has a ``model_file`` in front of it.
         depth: How many dynamic inputs it is in.
-        dynamic: What its kind of dynamic input says of it; None if it is of none.
+        dynamic: What its kind of dynamic input says about it; None if it is of none.
         brings: For an input that a key unfolds, what each choice brings. Inputs of one name under
             different choices are different inputs [A].
         grown: How it grows; None if it does not.

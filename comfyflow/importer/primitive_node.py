@@ -229,7 +229,7 @@ def _within_all(
 ) -> Any:
     """The value, kept within what the linked widgets allow together.
 
-    If the first link leads to a socket without a widget, nobody remembers what they allow: each time
+    If the first link leads to a socket without a widget, what they allow is forgotten: each time
     the limits of the bare type are taken.
     """
     options: Mapping[str, Any] = spec.options

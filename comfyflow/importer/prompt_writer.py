@@ -27,7 +27,7 @@ from .report import ConversionReport
 from .subgraph_host import promoted_value
 
 _PACK: Final = ("cnr_id", "aux_id", "ver")
-"""What a node's properties say of its pack."""
+"""What a node's properties say about its pack."""
 
 _INACTIVE: Final = (MUTED, BYPASSED)
 

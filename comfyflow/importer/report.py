@@ -1,4 +1,4 @@
-"""The warnings of a conversion: what the editor does that would surprise, and what nobody can know."""
+"""The warnings of a conversion: what the editor does that would surprise, and what cannot be known."""
 
 from __future__ import annotations
 

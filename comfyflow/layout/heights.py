@@ -124,7 +124,7 @@ class _Placing:
             tops[item] = top + self.least[item]
 
     def _straighten(self, column: Sequence[int], straight: set[int]) -> None:
-        """Move boxes within the room that they have, so that a wire of theirs is straight."""
+        """Move boxes within the room that they have, so that one of their wires is straight."""
         columns, tops = self.columns, self.tops
         for index, item in enumerate(column):
             if item >= columns.count or item in straight:

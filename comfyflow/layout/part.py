@@ -40,7 +40,7 @@ class Gaps:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What is known of the picture that boxes will be in.
+    """What is known about the picture that boxes will be in.
 
     Attributes:
         hints: How far down each box is in another layout of the whole.
@@ -75,7 +75,7 @@ def arrange_part(
         sizes: How large they are.
         wires: The wires between them.
         gaps: What is free.
-        around: What is known of the picture.
+        around: What is known about the picture.
     """
     if len(sizes) == 1:
         return [(0.0, 0.0)]

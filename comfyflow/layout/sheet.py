@@ -160,4 +160,4 @@ class _SheetReader:
 
 
 _MOST_OUTPUTS: Final = 64
-"""More outputs of a class that nobody knows are not shown."""
+"""More outputs of an unknown class are not shown."""

@@ -251,7 +251,7 @@ class _Check:
         return difference.type in ("not_locked", "input_list_changed", "slots_changed")
 
     def _aside(self, difference: Difference) -> str:
-        """What has to be said of an output that no node of the workflow is linked to."""
+        """What must be said about an output that no node of the workflow is linked to."""
         changed = difference.type in ("output_gone", "output_type_changed", "output_list_changed")
         used = any((node_id, difference.slot) in self._used_outputs for node_id in difference.nodes)
         return ", which the workflow does not use" if changed and not used else ""

@@ -1,4 +1,4 @@
-"""What a check said of some workflows: as text, for GitHub, as JUnit XML and as SARIF 2.1.0."""
+"""What a check said about some workflows: as text, for GitHub, as JUnit XML and as SARIF 2.1.0."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Drift(Problem):
 
     Attributes:
         node_ids: The nodes of the workflow that it hits at this severity.
-        reason: For an error, what the server will say of the first of them; for a class that is
+        reason: For an error, what the server will say about the first of them; for a class that is
             gone and replaced, by what.
         old: What was, as plain JSON.
         new: What is, as plain JSON.

@@ -1,4 +1,4 @@
-"""A program's source with today's names, and what there is to say of it that no rewriting settles.
+"""A program's source with today's names, and what there is to say about it that no rewriting settles.
 
 The source is read as a syntax tree and changed where the names are, character for character, so
 that all else stays as it is. It is never run.

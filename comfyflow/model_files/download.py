@@ -213,7 +213,9 @@ class Downloads:
                 out.truncate(start)
                 out.seek(start)
                 progress(done, size)
-                for piece in answer.iter_raw():  # pieces of a size of ours would be lost where it breaks off
+                for (
+                    piece
+                ) in answer.iter_raw():  # with our own chunk size, data would be lost if it breaks off
                     done += len(piece)
                     if done > most:
                         raise ModelFileError(_too_much(file, size, self.bounds))
@@ -316,7 +318,7 @@ class _Partial:
         self.path = path.with_name(f".{path.name[:80]}.{key}.part")
         self._state = self.path.with_suffix(".json")
         self.linked: str | None = None
-        """The SHA-256 that the server says of the whole file."""
+        """The SHA-256 that the server reports for the whole file."""
 
     @contextlib.contextmanager
     def held(self) -> Generator[None, None, None]:

@@ -57,7 +57,7 @@ class WantedModel:
 
     Attributes:
         name: Its path in its folder, with forward slashes, as the inputs of loaders take it.
-        directory: The folder below ``models``; None if nobody says.
+        directory: The folder below ``models``; None if unknown.
         url: Where the editor's file says that it is; None if it does not.
         hash: Its hash, as the editor's file has it.
         hash_type: Of which kind: ``SHA256``.
@@ -107,7 +107,7 @@ class WantedModel:
 
 @dataclass(frozen=True)
 class _NamedModel:
-    """What the editor's file says of a model file."""
+    """What the editor's file says about a model file."""
 
     name: str
     url: str | None

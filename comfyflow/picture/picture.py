@@ -38,7 +38,7 @@ class Picture:
     Args:
         graph: What is drawn. What its canvas does not say is laid out.
         schema: The classes of its nodes: their slots, widgets and types. Without it, nodes have what the
-            graph says of them.
+            graph says about them.
         problems: What is wrong with nodes; drawn in place.
         marks: For nodes by id: ``added``, ``removed`` or ``changed``.
         title: What it is called.

@@ -170,7 +170,7 @@ def sample_workflow(
 
     Args:
         names: The project's names.
-        schema: What the server says of its classes.
+        schema: What the server says about its classes.
         package: The node classes to compile with; None for those that Python finds.
         present: A folder that holds node classes already, where there is one.
 

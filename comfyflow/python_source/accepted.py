@@ -1,6 +1,6 @@
 """What an argument of a generated class takes, read from its annotation.
 
-The annotations are the code generator's own text, so what a type checker will say of a value or
+The annotations are the code generator's own text, so what a type checker will say about a value or
 a link is known before the source is written. What would be red goes through `raw_node`.
 """
 

@@ -29,7 +29,7 @@ class _Shared:
     """A function to write, and the units that call it.
 
     Attributes:
-        units: The units; they are alike but for values and for what is linked to them.
+        units: The units; they are alike except for values and for what is linked to them.
         body: The function.
         given: The parameter of each place (a relative id and an input), or None for a constant.
         results: The index of each result (a relative id and a slot).

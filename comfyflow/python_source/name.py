@@ -78,7 +78,7 @@ def title_name(title: str | None, *usual: str) -> str:
 
     Args:
         title: The node's title.
-        usual: What the node is called when nobody gave it a title.
+        usual: The node's name if it has no title.
     """
     if not title or title in usual:
         return ""

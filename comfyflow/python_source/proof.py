@@ -210,7 +210,7 @@ def compare(before: Graph, after: Graph, schema: Schema) -> Diff:
 
     before, after = _own_titles(before, schema), _own_titles(after, schema)
     if diff(_titles_as_inputs(before), _titles_as_inputs(after)).runs_the_same:
-        # Of nodes that are alike but for their titles, the right ones have been paired.
+        # Of nodes that are alike except for their titles, the right ones have been paired.
         return diff(_untitled(before), _untitled(after))
     return diff(before, after)
 

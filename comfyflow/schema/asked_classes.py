@@ -1,7 +1,7 @@
 """The classes of a running server, of which only those are asked for that someone looks at.
 
-A workflow uses a dozen of the thousands that a server with many packs has. What is known of a class is
-what the server says now: lists of files, and packs, change. Whoever looks at all classes gets all.
+A workflow uses a dozen of the thousands that a server with many packs has. What is known about a class is
+what the server says now: lists of files, and packs, change. Looking at all classes fetches all.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ class ClassSource(Protocol):
     """A server, as far as its classes go. Each method raises `SchemaError` where it does not answer."""
 
     def singly(self, names: list[str]) -> Mapping[str, Any] | None:
-        """What it says of single classes; those that it lacks are not in it.
+        """What it says about single classes; those that it lacks are not in it.
 
         None if it does not count single ones.
         """
         ...
 
     def whole(self) -> Mapping[str, Any]:
-        """What it says of all."""
+        """What it says about all."""
         ...
 
     def kept_names(self) -> list[str]:
-        """What its classes were called when all of them were asked for last; none if nobody did."""
+        """What its classes were called when all of them were last requested; none if they never were."""
         ...
 
 

@@ -132,7 +132,7 @@ class InputSchema:
 
     @cached_property
     def dynamic(self) -> DynamicInput | None:
-        """What its kind of dynamic input says of it; None if it is of none."""
+        """What its kind of dynamic input says about it; None if it is of none."""
         kind = KINDS.get(self.type)
         return None if kind is None else kind(self, read_inputs)
 
@@ -149,7 +149,7 @@ class InputSchema:
 
     @property
     def is_kept(self) -> bool:
-        """Whether the editor hides it and nobody need give it: it is kept for prompts of older
+        """Whether the editor hides it and it may be omitted: it is kept for prompts of older
         servers (0.33.0 and later).
         """
         return not self.required and self.options.get("hidden") is True

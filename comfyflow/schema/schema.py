@@ -167,7 +167,7 @@ class Schema(Mapping[str, NodeSchema]):
         return () if near is None else (near,)
 
     def entry(self, class_type: str) -> Any:
-        """What the server says of a class, malformed or not; None if there is none that can be read."""
+        """What the server says about a class, malformed or not; None if there is none that can be read."""
         try:
             return self.raw.get(class_type)
         except SchemaError:
@@ -194,4 +194,4 @@ class Schema(Mapping[str, NodeSchema]):
 
 
 UNKNOWN: Final = Schema({}, "0.27.0", "nothing", is_whole=False)
-"""What is known of a server of which nobody has said what it is."""
+"""The schema of an unidentified server."""

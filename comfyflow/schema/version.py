@@ -1,4 +1,4 @@
-"""Versions of ComfyUI servers: what one says of itself, or what its nodes betray."""
+"""Versions of ComfyUI servers: what one says about itself, or what its nodes betray."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ class _Routes:
         def add(path: str, answer: Callable[..., Any], method: str = "GET", **more: Any) -> None:
             more.setdefault("responses", refusals(401, 404) if "{" in path else refusals(401))
             app.add_api_route(path, answer, methods=[method], **more)
-            if method == "GET":  # RFC 9110: whoever takes GET takes HEAD
+            if method == "GET":  # RFC 9110: a resource that supports GET supports HEAD
                 app.add_api_route(path, answer, methods=["HEAD"], include_in_schema=False)
 
         add("/", self.show_page, include_in_schema=False)

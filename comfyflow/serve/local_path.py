@@ -1,4 +1,4 @@
-"""Paths of this machine in messages: the sender of a job sees the name of a file, not where it stands."""
+"""Paths of this machine in messages: the sender of a job sees the name of a file, not its folder."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class LocalPaths:
         self._known: Final = re.compile("|".join(map(_folder_pattern, longest_first)))
 
     def hidden(self, text: str, own: Collection[str] = ()) -> str:
-        """A message in which files are called by their names alone. One at the root of a disk stays.
+        """A message in which files appear only by name. A path at the root of a disk stays.
 
         Args:
             text: The message.
-            own: Texts that the reader gave himself: a path in one of them tells him nothing.
+            own: Strings from the reader: a path in one of them reveals nothing.
         """
 
         def shortened(match: re.Match[str]) -> str:

@@ -223,7 +223,7 @@ class Executor:
             run.gave(node_id, ui)
 
     def _expand(self, run: PromptRun, order: ExecutionOrder, node_id: str, results: list[NodeResult]) -> None:
-        """Take up the nodes that one has put in its place; it is done when they are."""
+        """Add the nodes that one has expanded into; it is done when they are."""
         new: dict[str, Any] = {}
         for result in results:
             new.update(result.expand or {})

@@ -246,7 +246,7 @@ class FailedNodes:
         self.last = failure
 
     def summary(self) -> dict[str, Any]:
-        """What events and the history say of them; only a run with an output has a status."""
+        """What events and the history say about them; only a run with an output has a status."""
         said: dict[str, Any] = {
             "has_errors": True,
             "execution_error_count": self.count,

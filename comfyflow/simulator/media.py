@@ -181,7 +181,7 @@ def write_video(
     Args:
         path: The file.
         video: Frames of height, width and 3 channels (4 with VP9 are transparent), and their sound.
-        tags: What the file says of itself.
+        tags: What the file says about itself.
         codec: ``h264``, ``av1`` or ``vp9``.
         options: The encoder's own: ``crf``.
 
@@ -291,7 +291,7 @@ def copy_streams(data: bytes, path: Path, tags: Mapping[str, str]) -> None:
     Args:
         data: The file.
         path: The other.
-        tags: What that says of itself in addition.
+        tags: What that says about itself in addition.
 
     Raises:
         av.error.FFmpegError: The other cannot hold them.

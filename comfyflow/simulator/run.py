@@ -25,13 +25,13 @@ class PromptRun:
     Attributes:
         item: The prompt.
         prompt: Its nodes, and those that came while it was executed.
-        client_id: The client to notify; None means that there is no client, and everyone is sent
-            progress and nobody of the rest.
+        client_id: The client to notify; None means that there is no client, everyone gets progress, and no
+            one the rest.
         messages: What the history will list.
         outputs: Node id to what it gave its client, with its meta.
         executed: Nodes that ran, in order.
         progress: Node id to ``value``, ``max`` and ``state``.
-        summary: What is said of the nodes that failed, where the run went on without them.
+        summary: What is said about the nodes that failed, where the run went on without them.
         summarized: Whether the history has room for that.
         order: What is still to be executed.
         expanded: What nodes gave that have put others in their place, until those are done.
@@ -114,7 +114,7 @@ class PromptRun:
             self.sockets.send("", image_frame(encoded, image_format), self.client_id)
 
     def showed(self, node_id: str, text: str) -> None:
-        """A node shows a line of text; everybody hears of it."""
+        """A node shows a line of text, which every client receives."""
         self.sockets.send("", text_frame(node_id, text), None)
 
     def gave(self, node_id: str, ui: dict[str, Any] | None) -> None:

@@ -471,7 +471,7 @@ class Simulator:
         Args:
             kind: Its type.
             data: Its data; of bytes, a binary frame is made, and the type does not matter.
-            client_id: Whom to; None means everybody.
+            client_id: Whom to; None means everyone.
         """
         self.instance.sockets.send(kind, data, client_id)
 

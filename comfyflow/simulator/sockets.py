@@ -62,7 +62,7 @@ class Sockets:
         Args:
             kind: The message's type; ``""`` for a binary frame.
             data: JSON, or the frame's bytes.
-            client_id: Whom to; None means everybody, one who is not connected means nobody.
+            client_id: Whom to; None means everyone; one that is not connected means no one.
         """
         try:
             self._loop.call_soon_threadsafe(self._outbox.put_nowait, Message(kind, data, client_id))
@@ -158,7 +158,7 @@ class Sockets:
                     transport.abort()
 
     async def close(self) -> None:
-        """Say goodbye to everybody."""
+        """Close all sockets."""
         for socket in list(self._open):
             await socket.close(code=WSCloseCode.GOING_AWAY, message=b"server shutdown")
 

@@ -102,7 +102,7 @@ class Subject:
         return f"{line}, made at {short(place)}" + (f"\n      {source}" if source else "")
 
     def listed(self, node_ids: Iterable[str], details: Mapping[str, list[str]] | None = None) -> str:
-        """Nodes, one below the other, with what has to be said of each; of very many, the first.
+        """Nodes, one below the other, with what must be said about each; of very many, the first.
 
         Args:
             node_ids: The nodes.

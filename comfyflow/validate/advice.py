@@ -310,7 +310,7 @@ _MAY_TAKE: Final = "a class from a node pack may still accept it"
 
 
 def _is_unchosen(owner: _Dynamic) -> bool:
-    """Whether its key is not known, so that nobody can say what it brings."""
+    """Whether its key is not known, so that what it adds is unknown."""
     _, entry, chosen = owner
     return entry.is_choice and (chosen is None or chosen is False)
 

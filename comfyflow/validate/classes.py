@@ -24,7 +24,7 @@ class Classes:
     Attributes:
         plans: The plan of each node's class; None if there is none.
         outputs: The output nodes, in the prompt's order.
-        missing: What the server says of nodes without a class that it has, by node.
+        missing: What the server says about nodes without a class that it has, by node.
         answer: Its answer, where the prompt fails here as a whole.
     """
 
@@ -93,7 +93,7 @@ def _replacing(prompt: Mapping[str, Any]) -> ServerAnswer | None:
 
 
 def _missing(node_id: str, node: Any, rules: ServerRules) -> tuple[ServerAnswer, ErrorEntry]:
-    """What the server says of a node of no class that it has."""
+    """What the server says about a node of no class that it has."""
     if not is_object(node):
         is_text_or_list = isinstance(node, str) or is_list(node)
         if rules.names_missing_node or not is_text_or_list or "class_type" in node:

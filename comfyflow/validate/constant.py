@@ -38,7 +38,7 @@ def converted(plan: InputPlan, value: Any) -> Any:
 
 
 def check_constant(plan: InputPlan, value: Any, rules: ServerRules) -> ErrorEntry | Raised | None:
-    """What the server says of a constant.
+    """What the server says about a constant.
 
     Args:
         plan: The input that it is for.

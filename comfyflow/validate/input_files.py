@@ -36,7 +36,7 @@ def listed_files(schema: Schema) -> Iterator[str]:
 def find_file(name: str, listed: frozenset[str]) -> bool | None:
     """Whether a file that a prompt names is there, or None if the schema cannot tell.
 
-    The combos list the top level of the input folder. So nothing is known of subfolders, and of 3D
+    The combos list the top level of the input folder. So nothing is known about subfolders, and of 3D
     files, which are listed from one subfolder only. Nothing is listed of the output and temp
     folders: what no file list knows is taken as not there, as on the recorded servers. What lies
     outside the folders does not exist to the server.

@@ -147,7 +147,7 @@ class LastPrompt:
             return False
         if not self._odd:
             return True
-        # What is said of another node may depend on what flows through this one.
+        # What is said about another node may depend on what flows through this one.
         inputs, before = node["inputs"], loads(written)["inputs"]  # noqa: S302  # written here
         return plan.unfold(inputs) is plan.unfold(before) and [*_links(inputs)] == [*_links(before)]
 
@@ -157,7 +157,7 @@ def _links(inputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
 
 
 def _is_plain(node: object) -> bool:
-    """Whether a node's inputs are constants and links, so that what is said of it keeps nothing of it."""
+    """Whether a node's inputs are constants and links, so that what is said about it keeps nothing of it."""
     inputs = object_or_empty(object_or_empty(node).get("inputs"))
     members = (each for value in inputs.values() for each in (value if _type_of(value) is _LIST else [value]))
     return all(_type_of(each) in _CONSTANTS for each in members)

@@ -14,7 +14,7 @@ from typing import Any, Final
 from .server_error import Raised
 
 FileCheck = Callable[[str], bool | None]
-"""Whether a file is there, by the name in the prompt; None if nobody can tell."""
+"""Whether a file is there, by the name in the prompt; None if unknown."""
 
 Values = Mapping[str, Any]
 Run = Callable[[Values, Mapping[str, Any], FileCheck], str | bool]

@@ -1,4 +1,4 @@
-"""What is known of the classes of node packs that their /object_info does not say.
+"""What is known about the classes of node packs that their /object_info does not say.
 
 Read from running classes (ComfyUI 0.27.0 and 23 packs). A class that is not listed may well do the
 same: nothing here makes a prompt wrong, it only keeps us from calling wrong what the server runs.
@@ -32,7 +32,7 @@ def has_endless_outputs(node: NodeSchema) -> bool:
 def pack_check(node: NodeSchema) -> OwnCheck | None:
     """What the server leaves to a pack's class, where it is known.
 
-    What the class answers stays unknown, but for files: it counts as content.
+    What the class answers stays unknown, except for files: it counts as content.
 
     Args:
         node: The class; one of the same name that is ComfyUI's own is not meant.

@@ -51,7 +51,7 @@ class InputPlan:
     """One input, ready to be checked.
 
     Attributes:
-        entry: What the schema says of it, under its full dotted name.
+        entry: What the schema says about it, under its full dotted name.
         input_type: The type as the server has it: a string, or a V1 combo's list.
         options: The input's options.
         limited: Whether range and choices are checked: the class may do so itself, and what is
@@ -87,7 +87,7 @@ class InputPlan:
 
 
 def _unlisted(entry: InputSchema, rules: ServerRules) -> bool:
-    """Whether it chooses among installed files, and nobody knows which are installed.
+    """Whether it chooses among installed files, and which are installed is unknown.
 
     A simulator declares that for lists of models: it takes every name, for it loads none.
     """
@@ -143,7 +143,7 @@ class ClassPlan:
     Attributes:
         class_type: Its name.
         node: Its schema; None if the schema's entry cannot be read. The class exists on
-            the server, but nothing can be said of its nodes.
+            the server, but nothing can be said about its nodes.
         is_output: Whether its nodes are what a prompt is run for.
         output_types: The type of each output, for the fast pass; a list's is not a string.
         own: The check that the class makes itself, or None.

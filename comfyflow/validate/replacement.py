@@ -43,7 +43,7 @@ def _has_successor(node: object, plans: SchemaPlans) -> bool:
 def replace_nodes(
     prompt: Mapping[str, Any], node_ids: list[str]
 ) -> tuple[dict[str, Any], list[Remark], ServerAnswer | None]:
-    """The prompt with these nodes replaced, what has to be said of them, and the server's failure.
+    """The prompt with these nodes replaced, what must be said about them, and the server's failure.
 
     Args:
         prompt: The prompt; it is left as it is.

@@ -94,7 +94,7 @@ class CheckedGraph:
         return self._found[key]
 
     def problem(self, node_id: str | None, note: Remark) -> Problem:
-        """A remark of ours as a problem."""
+        """Our own remark as a problem."""
         suggestion = self.nearest(*note.near) if note.near is not None else None
         return Problem(
             type=note.type,

@@ -17,7 +17,7 @@ INTERNAL_ERROR: Final = 500
 
 @dataclass
 class ServerAnswer:
-    """What a server says of a prompt.
+    """What a server says about a prompt.
 
     Attributes:
         valid: Whether it accepts it.

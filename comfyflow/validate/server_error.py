@@ -1,4 +1,4 @@
-"""What a server says of one node, in its own words."""
+"""What a server says about one node, in its own words."""
 
 from __future__ import annotations
 

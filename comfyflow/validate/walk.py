@@ -1,4 +1,4 @@
-"""The server's walk from the outputs down: what it says of which node, and what would run.
+"""The server's walk from the outputs down: what it says about which node, and what would run.
 
 The server validates a node by recursing into what it is linked to, and remembers what it
 found. Here the same steps run on our own stack, so that no prompt is too deep to check.
@@ -168,7 +168,7 @@ class Walk:
             self._stack[-1].valid = self._stack[-1].valid and valid
 
     def _unwind(self, raised: Raised) -> None:
-        """An exception leaves a node: it is filed under that node, by whoever asked for it."""
+        """An exception leaves a node: it is filed under that node, by the caller."""
         frame = self._pop()
         if not self._stack:
             self._learn(frame.node_id, (False, [raised.as_output()]))

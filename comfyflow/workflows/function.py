@@ -96,9 +96,9 @@ class WorkflowFunction(Generic[P, R]):
         }
 
     def typed_parameters(self, schema: Schema | None = None) -> dict[str, inspect.Parameter]:
-        """The parameters, narrowed by what the schema says of the inputs that they come to as they are.
+        """The parameters, narrowed by what the schema says about the inputs that they come to as they are.
 
-        ``steps: int`` that is given to ``KSampler.steps`` takes 1 to 10,000. What the docstring says of a
+        ``steps: int`` that is given to ``KSampler.steps`` takes 1 to 10,000. What the docstring says about a
         parameter is added to its annotation.
 
         Args:

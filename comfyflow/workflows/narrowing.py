@@ -40,7 +40,7 @@ def narrowed(
     call: Callable[[Mapping[str, Any]], Workflow[Any]],
     schema: Callable[[Workflow[Any]], Schema | None],
 ) -> dict[str, inspect.Parameter]:
-    """The parameters with what the schema and the docstring say of them.
+    """The parameters with what the schema and the docstring say about them.
 
     Args:
         function: The function.
@@ -72,7 +72,7 @@ def narrowed(
 
 
 def argument_texts(documentation: str) -> dict[str, str]:
-    """What a docstring says of each argument, in the style of Google, NumPy, reST or Epydoc.
+    """What a docstring says about each argument, in the style of Google, NumPy, reST or Epydoc.
 
     Args:
         documentation: The docstring, cleaned.

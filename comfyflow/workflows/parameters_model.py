@@ -1,6 +1,6 @@
 """The parameters of a workflow function as a pydantic model.
 
-One model serves everybody who gives values from outside Python: the command line, rows, a form, an
+One model serves all sources of values outside Python: the command line, rows, a form, an
 agent. It is built when it is first asked for, so that pydantic stays out of ``import comfyflow``.
 """
 

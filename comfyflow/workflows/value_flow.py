@@ -90,7 +90,7 @@ class _Seen:
 
 @dataclass(frozen=True)
 class ValueFlow:
-    """What is known of a function.
+    """What is known about a function.
 
     Attributes:
         values: The parameters that only become values of inputs, or are asked whether they are None.

@@ -4,8 +4,8 @@ Eight simulators run in separate processes. Both send the same prompts and read 
 the batch keeps its ledger, too. ``python -m tools.bench.batch --rows 100000`` is the whole of it. What
 counts is processor time: eight servers share the machine with whom they serve.
 
-Where ``sniffio`` is not installed, httpcore searches for it in vain at every request; the client of a batch
-spares itself that. With ``--spared`` the bare loop does so too.
+Where ``sniffio`` is not installed, httpcore searches for it at every request; the client of a batch avoids
+that. With ``--spared`` the bare loop does so too.
 """
 
 from __future__ import annotations

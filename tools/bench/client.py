@@ -63,7 +63,7 @@ class Subject:
     pid: int | None = None
 
     def cpu(self) -> float:
-        """Seconds of processor time that it has used; 0 where nobody can tell."""
+        """Seconds of processor time that it has used; 0 if unknown."""
         try:
             fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         except OSError:

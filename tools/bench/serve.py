@@ -49,7 +49,7 @@ def flow(color: int) -> SaveImage:
 
 @contextmanager
 def process(folder: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A command of ours, and the address that it prints first."""
+    """One of our commands, and the address that it prints first."""
     started = subprocess.Popen(
         [sys.executable, "-m", "comfyflow", *words],
         cwd=folder,

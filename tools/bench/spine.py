@@ -138,7 +138,7 @@ def start_up() -> None:
 def generation() -> None:
     """gen-stubs of the reference schema, whole process, beside ComfyScript's load().
 
-    Into a new folder each time; the first run, which is not counted, is the one that generates, but for
+    Into a new folder each time; the first run, which is not counted, is the one that generates, except for
     ``--no-cache``.
     """
     with tempfile.TemporaryDirectory() as folder, serving_object_info(OBJECT_INFO) as url:

@@ -88,7 +88,7 @@ def _nodes(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
 
 
 def _is_prose(node: cst.CSTNode) -> bool:
-    """Whether it is a docstring or the words of a message: their wording is nobody's contract."""
+    """Whether it is a docstring or the words of a message: their wording is not a contract."""
     return isinstance(node, (cst.SimpleString, cst.ConcatenatedString, cst.FormattedString)) and (
         isinstance(node, cst.ConcatenatedString) or " " in cst.Module([]).code_for_node(node)
     )

@@ -24,7 +24,7 @@ CURES: Final[Mapping[str, str]] = {
     "ExportError": "Change the node that the message names.",
     "GoldenError": "Write it again: `pytest --comfy-update-goldens`.",
     "GraphError": "Look at the line of your source that the message names.",
-    "Interrupted": "Run it again, if nobody meant to stop it.",
+    "Interrupted": "Run it again, if it was not stopped on purpose.",
     "LedgerError": "End the other process, free the disk, or name another folder with `--out`.",
     "LockError": "Write the lock again with `comfyflow lock`.",
     "MissingExtraError": "Run the `pip install` line of the message.",

@@ -11,7 +11,7 @@ from comfyflow import client
 
 
 def _attributes(kind: type[Any]) -> dict[str, str]:
-    """What the docstrings of a class and of those above it say of each field."""
+    """What the docstrings of a class and of those above it say about each field."""
     told: dict[str, str] = {}
     for each in reversed(kind.__mro__):
         section = inspect.cleandoc(each.__doc__ or "").partition("\nAttributes:\n")[2]

@@ -182,7 +182,7 @@ def _finished(
 
 
 def _completion(status: Mapping[str, Any], profile: Profile) -> dict[str, Any]:
-    """What a job says of nodes that failed in it; nothing where it failed as a whole."""
+    """What a job says about nodes that failed in it; nothing where it failed as a whole."""
     summary = object_or_empty(status.get("execution_summary"))
     succeeded = status["status_str"] == "success"
     if not profile.node_failure_policy or not (summary or succeeded):

@@ -138,7 +138,7 @@ async def get_model_preview(_request: web.Request) -> web.Response:
 
 @ROUTES.get("/view_metadata/{folder}")
 async def get_model_metadata(request: web.Request) -> web.Response:
-    """What a safetensors file says of itself."""
+    """What a safetensors file says about itself."""
     simulator, name = simulator_of(request), request.query.get("filename", "")
     if not name.endswith(".safetensors"):
         return web.Response(status=404)

@@ -1,4 +1,4 @@
-"""Prompts with one thing wrong, and what a server says of it."""
+"""Prompts with one thing wrong, and what a server says about it."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ class GraphOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class GraphSettings:
-    """What is said of drawn graphs: `GraphOptions`, and what they are where they are left out."""
+    """What is said about drawn graphs: `GraphOptions`, and what they are where they are left out."""
 
     max_nodes: int = MAX_NODES
     max_branches: int | None = None

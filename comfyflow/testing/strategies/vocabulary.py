@@ -154,7 +154,7 @@ class Vocabulary:
         """The types of outputs that an input takes, sorted; ``(EVERY,)`` for all.
 
         The type ``*`` among others is that of an output that says nothing of what it gives: all
-        servers since 0.4 take it anywhere, but for nodes that look at the type themselves. Before
+        servers since 0.4 take it anywhere, except for nodes that look at the type themselves. Before
         0.8, ``*`` as a member of a union is a type like any other.
 
         Empty if no link is drawn to it: a choice, or an input without a socket. What an
