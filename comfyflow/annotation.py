@@ -256,7 +256,7 @@ def typed_dict_fields(kind: Any) -> dict[str, tuple[Any, bool]]:
 
 def is_typed_dict(kind: Any) -> bool:
     """Whether it is a TypedDict, of `typing` or of typing_extensions."""
-    # Whoever has one of typing_extensions has imported it, which takes a while.
+    # A program that has one of typing_extensions has imported it, which takes a while.
     extensions = sys.modules.get("typing_extensions")
     return typing.is_typeddict(kind) or (extensions is not None and extensions.is_typeddict(kind))
 

@@ -123,7 +123,7 @@ def read_schema(path: Path, version: Version | None = None, bounds: Bounds | Non
 _OF_A_CLASS: Final = frozenset(
     {"input", "output", "output_name", "output_node", "category", "display_name", "python_module"}
 )
-"""What a node class says of itself; every server says most of them of each."""
+"""What a node class says about itself; every server says most of them of each."""
 
 
 def refuse_other_json(raw: Mapping[str, Any], source: str) -> None:

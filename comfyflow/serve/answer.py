@@ -99,7 +99,7 @@ class JobAnswer(_Answer):
     outputs: list[OutputAnswer]
     texts: dict[str, list[str]] = Field(description="Its text outputs, by node id.")
     url: str
-    events: str = Field(description="Where its events are told as they happen.")
+    events: str = Field(description="The address of its live events.")
     workflow_url: str = Field(description="Its workflow for ComfyUI's editor.")
 
 
@@ -149,7 +149,7 @@ def job_answer(known: KnownJob, paths: LocalPaths, channel: Channel | None = Non
 
     Args:
         known: The job.
-        paths: Hides where files of this machine stand.
+        paths: Hides the folders of files on this machine.
         channel: Its channel; None if there is none.
     """
     job, record = known.job, known.record

@@ -280,7 +280,7 @@ class _Routes:
         )
 
     async def job_output(self, request: Request, job_id: str, n: str) -> Response:
-        """Give a file of a job; parts of it by `Range`, nothing by `If-None-Match` where it is known."""
+        """Return a job's file; supports `Range` and `If-None-Match`."""
         known = self._service.job(job_id, self._who(request).name)
         files = known.record.files
         number = int(n) if n.isascii() and n.isdigit() and len(n) < _DIGITS else len(files)

@@ -118,7 +118,7 @@ class Channel:
         self.progress: dict[str, Any] = {}
         self.preview: str | None = None
         self.over: Final = asyncio.Event()
-        """Set while nothing more is to be waited for."""
+        """Set once no more events will come."""
         self.newest: str = ""
         self._new_id = new_id
         self._kept: deque[JobEvent] = deque(maxlen=_KEPT)
@@ -127,7 +127,7 @@ class Channel:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more is to be waited for."""
+        """Whether no more events will come."""
         return self.over.is_set()
 
     @ended.setter

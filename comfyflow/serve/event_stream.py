@@ -46,7 +46,7 @@ async def event_stream(service: Service, known: KnownJob, last: str) -> AsyncIte
                 continue
             yield format_sse_event(comment="still here")
             found = _state(service, known)
-            if found["state"] != state["state"]:  # whoever writes to the ledger beside us tells no events
+            if found["state"] != state["state"]:  # other processes that write to the ledger send no events
                 state = found
                 yield _event(JobEvent("state", json.dumps(found), channel.newest))
                 channel.ended = found["state"] in ENDED

@@ -82,7 +82,7 @@ class OpenJob(NamedTuple):
         owner: See `ServedJob`.
         workflow: See `ServedJob`.
         created: See `ServedJob`.
-        webhook: Whether somebody is told of its end.
+        webhook: Whether its end is sent to a webhook.
     """
 
     owner: str

@@ -32,7 +32,7 @@ async def job_workflow(service: Service, known: KnownJob) -> dict[str, Any]:
         The editor's JSON.
 
     Raises:
-        Refusal: The workflow has changed since, is not served any more, or the editor cannot hold it.
+        Refusal: The workflow has changed since, is no longer served, or the editor cannot represent it.
     """
     record = known.record
     try:
@@ -90,14 +90,14 @@ async def open_job(service: Service, known: KnownJob) -> dict[str, str]:
 
 
 def _without_paths(prepared: Prepared) -> Source:
-    """A prompt that calls uploaded files what servers call them, and not where they stand on this machine."""
+    """A prompt that names uploaded files as servers do, not by their paths on this machine."""
     if not prepared.uploads:
         return prepared.source
     prompt: dict[str, Any] = dict(prepared.prompt)
     for use in prepared.uploads:
         node = prompt[use.node_id]
         prompt[use.node_id] = {**node, "inputs": {**node["inputs"], use.input_name: use.path.name}}
-    # What is known beside the prompt (the arguments of the function) has the paths.
+    # The function's arguments, which are kept with the prompt, contain the paths.
     return dataclasses.replace(
         prepared.source, prompt=prompt, workflow=None, compiled=None, given={}, read=None
     )

@@ -53,7 +53,7 @@ class LocalPaths:
 
 
 def _folder_pattern(folder: str) -> str:
-    """What is before the name of a file in a folder, or of the folder itself."""
+    """Matches what precedes the name of a file in a folder, or of the folder itself."""
     name = re.split(r"[\\/]", folder)[-1]
     parent, called = re.escape(folder[: len(folder) - len(name)]), re.escape(name)
     return rf"(?<![\w./~\]-]){parent}(?:{called}[\\/]+(?:{_FOLDER})*|(?={called}(?![\w-])))"

@@ -22,7 +22,7 @@ _AT_ONCE: Final = MIB
 
 
 async def output_response(request: Request, folder: Path, file: SavedOutput) -> Response:
-    """A file of a job, or the parts of it that are asked for.
+    """Return a job's file, or the requested parts of it.
 
     Args:
         request: The request: ``Range``, ``If-None-Match``.
@@ -30,7 +30,7 @@ async def output_response(request: Request, folder: Path, file: SavedOutput) -> 
         file: The file.
 
     Raises:
-        Refusal: It is not there any more.
+        Refusal: It no longer exists.
     """
     path = folder / file.name
     whole = request.method == "GET" and "range" not in request.headers
@@ -61,7 +61,7 @@ async def output_response(request: Request, folder: Path, file: SavedOutput) -> 
 
 
 def _read(path: Path, most: int) -> tuple[os.stat_result, bytes | None] | None:
-    """What is known of a file, and its bytes where they are at most so many; None where there is no file."""
+    """What is known about a file, with its bytes if it is small enough; None if it does not exist."""
     try:
         known = path.lstat()
         if not stat.S_ISREG(known.st_mode):

@@ -1,4 +1,4 @@
-"""The page of a service: one file that asks nobody but the service itself."""
+"""The page of a service: one file, which makes requests only to the service itself."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ async def _form(request: Request, workflow: ServedWorkflow, uploads: UploadFolde
             for name, value in form.multi_items():
                 if not isinstance(value, UploadFile):
                     given.setdefault(name, []).append(Text(value))
-                elif value.filename or value.size:  # else a field in which no file was chosen
+                elif value.filename or value.size:  # otherwise a field without a chosen file
                     given.setdefault(name, []).append(await _kept(name, value, workflow, uploads))
     except HTTPException as error:
         raise Refusal(400, "bad_form", f"the form cannot be read: {error.detail}"[:400]) from None
@@ -145,7 +145,7 @@ class _Tail:
 async def _kept(name: str, file: UploadFile, workflow: ServedWorkflow, uploads: UploadFolder) -> str:
     reference = await asyncio.to_thread(uploads.keep, file.file)
     if reference is None:
-        said = "got a file that is no picture, video, sound, model or latent"
+        said = "got a file that is not a picture, video, sound, model or latent"
         problem = workflow.problem(name, said, file.filename)
         raise Refusal(422, "file_kind", problem.message, [problem])
     return reference

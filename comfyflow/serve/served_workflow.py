@@ -102,7 +102,7 @@ class ServedWorkflow:
             if self.parameters.find(name) is None:
                 known = [*self.parameters]
                 hint = did_you_mean(name, known, f"there are: {', '.join(known) or 'none'}")
-                problems.append(self.problem(name, f"is no parameter; {hint}", value))
+                problems.append(self.problem(name, f"is not a parameter; {hint}", value))
                 continue
             try:
                 made[name] = cell(self.recipe.columns.column(name), value)

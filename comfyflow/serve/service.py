@@ -240,10 +240,10 @@ class Service:
     def read(self, act: Callable[[JobLedger], T]) -> T:
         """Look at a single job in the ledger, at once.
 
-        A look takes less than going to another thread, in which it would wait for what is being written.
+        A lookup is cheaper than switching to another thread, where it would wait for pending writes.
 
         Raises:
-            Refusal: It cannot be asked at the moment.
+            Refusal: It cannot be queried at the moment.
             LedgerError: It cannot be read.
         """
         if self._batch is None or self._reader is None:
