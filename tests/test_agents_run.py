@@ -124,7 +124,7 @@ def test_a_run_that_takes_long_goes_on_and_is_asked_for(root: Path, server: Simu
         assert last.structured_content["state"] == "success"
         assert len(pictures(last)) == len(links(last)) == 1
         assert "unknown job" in await agent.refused("job_status", job_id="nonsense")
-        assert "ended already" in await agent.told("cancel_job", job_id=job)
+        assert "already ended" in await agent.told("cancel_job", job_id=job)
 
     acting(root, server, act)
 

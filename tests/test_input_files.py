@@ -214,7 +214,7 @@ def test_a_file_that_was_changed_is_uploaded_again(client: Any, folder: Path) ->
     picture(name, 62)
     for given in (saved(name), prompt(name)):
         assert width_of(client, client.run(given)) == 62
-    with pytest.raises(ValidationError, match="no such file"):
+    with pytest.raises(ValidationError, match="file not found"):
         client.run(saved(Path("nothing.png")))
 
 
@@ -257,7 +257,7 @@ def test_every_upload_is_told(client: Any, folder: Path, caplog: pytest.LogCaptu
 def test_a_file_for_an_input_that_takes_none(client: Any) -> None:
     given: Any = png()
     text = StringConcatenate(string_a=given, string_b="", delimiter="")
-    with pytest.raises(ValidationError, match="takes no file"):
+    with pytest.raises(ValidationError, match="does not take a file"):
         client.run(PreviewAny(source=text))
 
 

@@ -158,7 +158,7 @@ def test_a_workflow_that_is_not_what_it_was_is_not_told(simulator: Simulator, tm
         told = [served.http.get(job["workflow_url"]) for job in jobs]
         assert [answer.status_code for answer in told] == [410, 410]
         assert [answer.json()["code"] for answer in told] == ["changed", "no_workflow"]
-        assert "not served any more" in told[1].json()["detail"]
+        assert "no longer served" in told[1].json()["detail"]
         again = served.done("plain", {"width": 6})
         assert served.http.get(again["workflow_url"]).status_code == 200
 

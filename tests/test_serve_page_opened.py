@@ -256,7 +256,7 @@ def test_every_kind_of_parameter_has_a_field_that_gives_it(browser: Any, served:
     opened.field("Either").fill("12 apples")
     opened.field("Table").fill('{"a": 1')
     page.click("#form button.main")
-    page.get_by_text("table is no JSON").wait_for()
+    page.get_by_text("table is not JSON").wait_for()
     opened.field("Table").fill('{"a": 1}')
     opened.run()
     (text,) = opened.done().locator("pre").all_text_contents()
@@ -312,7 +312,7 @@ def test_files_are_chosen_and_dropped(browser: Any, served: Served, tmp_path: Pa
         {"name": "x.png", "mimeType": "image/png", "buffer": b"<html>"}
     )
     page.click("#form button.main")
-    page.get_by_text("image got a file that is no picture").wait_for()
+    page.get_by_text("image got a file that is not a picture").wait_for()
     field.get_by_role("button", name="Remove x.png").click()
     field.locator("[type=file]").set_input_files(chosen("y.png", png()))
     opened.run()

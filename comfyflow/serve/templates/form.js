@@ -67,7 +67,7 @@ const looseControl = (entry, onlyJson) => {
     const text = read();
     if (text === undefined) return undefined;
     try { return readJson(text); } catch (error) {
-      if (onlyJson) throw new Error(`is no JSON: ${error.message}`);
+      if (onlyJson) throw new Error(`is not JSON: ${error.message}`);
       return text;
     }
   };
