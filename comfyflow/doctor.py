@@ -288,7 +288,7 @@ def running_server(stats: SystemStats, where: str) -> Diagnosis:
     """The diagnosis of a server that answers.
 
     Args:
-        stats: What it says of itself.
+        stats: What it says about itself.
         where: Its address, and who named it.
     """
     from .schema.version import EDITORS, MODULE_SIGNS
@@ -310,7 +310,7 @@ def editor(stats: SystemStats) -> Diagnosis:
     """The diagnosis of the editor that a server requires; conversions follow it.
 
     Args:
-        stats: What the server says of itself.
+        stats: What the server says about itself.
     """
     from .importer.editor_rules import NEWEST, OLDEST
     from .schema import Version

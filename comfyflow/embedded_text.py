@@ -221,7 +221,7 @@ def recording_texts(data: bytes, bounds: Bounds) -> Iterator[tuple[str, str]]:
     except (FFmpegError, OSError, ValueError, MemoryError):
         return
     if sum(len(text) for tag in tags for text in tag.values()) > bounds.text:
-        raise BoundsError(exceeded("text", bounds, "what the recording says of itself"))
+        raise BoundsError(exceeded("text", bounds, "what the recording says about itself"))
     for tag in tags:
         for name, text in tag.items():
             key = name.lower().rpartition(":")[2]
@@ -292,9 +292,9 @@ def svg_texts(data: bytes, bounds: Bounds) -> Iterator[tuple[str, str]]:
 
 def _object(data: bytes, bounds: Bounds) -> Any:
     if len(data) > bounds.text:
-        raise BoundsError(exceeded("text", bounds, "what the file says of itself"))
+        raise BoundsError(exceeded("text", bounds, "what the file says about itself"))
     if marks(data) > bounds.text_values:
-        raise BoundsError(exceeded("text_values", bounds, "what the file says of itself"))
+        raise BoundsError(exceeded("text_values", bounds, "what the file says about itself"))
     try:
         value: object = json.loads(data)
     except (ValueError, RecursionError):

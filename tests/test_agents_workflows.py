@@ -198,7 +198,7 @@ def test_resources_are_read_and_nothing_else(root: Path) -> None:
             "comfyflow://examples/txt2im", "comfyflow://guide/../..", "comfyflow://nodes/Nothing", "file:///etc/passwd",
             "comfyflow://jobs/1/0/a.png", "comfyflow://jobs/../../0", "comfyflow://jobs//", "x",
         ):  # fmt: skip
-            with pytest.raises(MCPError, match="unknown|nothing found"):
+            with pytest.raises(MCPError, match=r"unknown|nothing found"):
                 await agent.client.read_resource(address)
 
     with_tools(root, act)

@@ -133,7 +133,7 @@ class Books:
         )
 
     def set_aside(self, row: int | Attempt, ending: Ending, error: str) -> None:
-        """A row is not sent again.
+        """Record a row that will not be sent again.
 
         Args:
             row: The attempt that failed, or the number of a row that was not sent.

@@ -478,7 +478,7 @@ class Batch:
         self._ask_for_classes()
 
     async def _prepare_again(self, attempt: Attempt, ended: Ended) -> bool:
-        """Make the prompt of a row that an earlier process sent; gives whether it can be made."""
+        """Make the prompt of a row that an earlier process sent; returns whether that is possible."""
         record = await self._with_ledger(lambda: self._ledger.row(attempt.row))
         if record is None:
             return False
@@ -490,11 +490,11 @@ class Batch:
         return read.prepared is not None
 
     def _unprepared(self, number: int, read: ReadRow, last: tuple[Attempt, Ended] | None = None) -> None:
-        """A row cannot be made into a prompt; `last` is its last attempt, and how that ended."""
+        """Record a row that cannot become a prompt; `last` is its last attempt, and how that ended."""
         self._set_aside(number if last is None else last[0], Ended("invalid", read.problem))
 
     def _set_aside(self, row: int | Attempt, ended: Ended) -> None:
-        """Have a row not be sent again."""
+        """Set a row aside."""
         number = row.row if isinstance(row, Attempt) else row
         self._prepared.pop(number, None)
         self._cancelled.discard(number)

@@ -29,9 +29,9 @@ class OpenBatch(Batch):
         servers: Creates the servers.
         out: The output folder; the ledger is in it.
         ledger: Opens the ledger.
-        depth: How many rows a server has at once.
-        on_event: Told what happens; it must not wait.
-        on_open: Called once rows may come.
+        depth: How many rows to queue per server.
+        on_event: Called with each event; it must not block.
+        on_open: Called when rows can be added.
         waits: Tells whether a row that cannot be made into a prompt waits until it can, in a later run.
     """
 
@@ -81,7 +81,7 @@ class OpenBatch(Batch):
         elif number in self._held:
             self._held.discard(number)
             self._set_aside(number, Ended("cancelled"))
-        elif number in self._tasks or number in self._prepared:  # or is being written down as sent
+        elif number in self._tasks or number in self._prepared:  # or is being recorded as sent
             self._cancelled.add(number)
             asyncio.get_running_loop().call_soon(self._interrupt, number)
 

@@ -389,7 +389,7 @@ class _Template:
 
 
 def _filled(source: Source, prompt: Prompt, given: Mapping[Input, Any], values: Mapping[str, Any]) -> Source:
-    """A source with values in place of its own. (`dataclasses.replace` takes far longer.)"""
+    """A source with replaced values. (`dataclasses.replace` takes far longer.)"""
     read = source.read if source.read is not None else source.graph
     return Source(
         prompt,
@@ -405,7 +405,7 @@ def _filled(source: Source, prompt: Prompt, given: Mapping[Input, Any], values: 
 
 
 def _called_with(workflow: Workflow[Any] | None, values: Mapping[str, Any]) -> Workflow[Any] | None:
-    """A workflow whose call has values in place of marks: what is written into files tells of the call."""
+    """A workflow whose call has values in place of marks: files record the call."""
     call = workflow._call if workflow is not None else None
     if workflow is None or call is None:
         return workflow

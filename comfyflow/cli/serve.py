@@ -152,7 +152,7 @@ def serve(
         _serve(
             listening, workflows, known, [*names, host],
             servers=urls, out=out, allow_paid=allow_paid, depth=depth, queue=queue, webhooks=webhooks,
-            editor=not known and not simulate,  # with keys nobody is told of the servers
+            editor=not known and not simulate,  # with keys, the servers stay private
         )  # fmt: skip
 
 

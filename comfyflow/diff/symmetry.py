@@ -36,7 +36,7 @@ class Colouring:
     Attributes:
         colour: The colour of each node.
         members: The nodes of each colour.
-        fresh: The next colour that nobody has yet.
+        fresh: The next unused colour.
         looked_at: How many links have been looked at: what the work was.
     """
 

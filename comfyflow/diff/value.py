@@ -143,7 +143,7 @@ def plain(text: str) -> str:
 
 
 def _differing(old: str, new: str) -> tuple[str, str]:
-    """Two texts without what both begin and end with, but for some context."""
+    """Two texts without what both begin and end with, except for some context."""
     shortest = min(len(old), len(new))
     start = next((place for place in range(shortest) if old[place] != new[place]), shortest)
     rest = shortest - start

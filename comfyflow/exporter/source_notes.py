@@ -1,7 +1,7 @@
 """What the source of a workflow in Python says: sections, docstring, parameters, and calls of functions.
 
 A node knows only the line that made it, which several calls of one function share. To know which function
-made it, the calls are watched while the workflow is made again; that costs nothing where nobody asks for it.
+made it, the calls are watched while the workflow is made again; that costs nothing unless it is requested.
 """
 
 from __future__ import annotations

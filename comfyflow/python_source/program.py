@@ -240,7 +240,7 @@ def natural_order(body: Body) -> list[str]:
 
 def arrange(body: Body, sections: Mapping[str, CanvasGroup]) -> list[Paragraph]:
     """The steps in runs of one section each, few of them: a section that can be finished goes
-    before one that must be taken up again later, and ``Step 1`` before ``Step 2``.
+    before one that must be resumed later, and ``Step 1`` before ``Step 2``.
 
     Args:
         body: The function.

@@ -60,9 +60,9 @@ class ServiceOptions:
         options: How to connect to servers.
         depth: How many jobs to queue per server.
         queue: How many jobs may wait or run, of all clients.
-        allow_paid: Whether nodes may run that call paid services.
-        patience: Seconds that a server may be away before its jobs go elsewhere.
-        webhooks: How webhooks are told.
+        allow_paid: Whether to allow nodes that call paid services.
+        patience: Seconds that a server may be away before its jobs are sent elsewhere.
+        webhooks: The options for webhooks.
         editor: Whether the servers have an editor, and who may send jobs may save workflows for it.
     """
 

@@ -74,7 +74,7 @@ class DynamicPrompt(Mapping[str, Any]):
         return node_id
 
     def lineage(self, node_id: str) -> dict[str, str | None]:
-        """What messages of progress say of where a node comes from."""
+        """What messages of progress say about where a node comes from."""
         return {
             "display_node_id": self.display(node_id),
             "parent_node_id": self.parent(node_id),

@@ -50,7 +50,7 @@ def encode_sound(
     Args:
         samples: Channel, sample; between -1 and 1; one channel or two.
         rate: Samples a second.
-        tags: What the file says of itself.
+        tags: What the file says about itself.
         kind: ``flac``, ``mp3`` or ``opus``.
         quality: ``V0`` (MP3), or bits a second such as ``128k``; FLAC loses nothing.
 

@@ -1,4 +1,4 @@
-"""What a node's function gets and gives, list by list, and what nodes give that nobody has written.
+"""What a node's function gets and gives, list by list, and the outputs of nodes without an implementation.
 
 Those give values of the right types, made of what comes in. A model that goes in comes out with the node's
 settings noted on it, a conditioning too; texts become conditioning, sizes become latents. So a graph of

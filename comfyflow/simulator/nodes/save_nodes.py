@@ -223,7 +223,7 @@ def encode_glb(extras: Mapping[str, Any]) -> bytes:
     """A GLB file with a cube.
 
     Args:
-        extras: What the file says of itself.
+        extras: What the file says about itself.
     """
     points = b"".join(struct.pack("<3f", *corner) for corner in _CORNERS)
     triangles = [index for a, b, c, d in _SIDES for index in (a, b, c, a, c, d)]

@@ -1,4 +1,4 @@
-"""What the server is and has: its nodes, versions, devices, model files, and what those say of themselves."""
+"""What the server is and has: its nodes, versions, devices, model files, and their metadata."""
 
 from __future__ import annotations
 
