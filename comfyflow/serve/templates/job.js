@@ -123,6 +123,8 @@ const cardOf = (first, acts) => {
   live.append(line, bar, preview);
   when.dateTime = new Date(1000 * first.created).toISOString();
   head.append(name, state, when);
+  const words = Object.values(first.parameters).find((each) => typeof each === "string" && each.trim() && !each.startsWith("upload:"));
+  const brief = make("p", "words", words || "");
   details.append(make("summary", "", "Parameters"), table(first.parameters));
   const guarded = (act) => async (event) => {
     const pressed = event.currentTarget;
@@ -147,14 +149,14 @@ const cardOf = (first, acts) => {
     link.focus();
   }));
   buttons.append(cancel, again, workflow, ...(acts.editor() ? [edit] : []));
-  element.append(head, live, note, results, details, buttons, place);
+  element.append(head, brief, live, note, results, details, buttons, place);
 
   const hear = (progress) => {
     const text = told(job, progress);
     line.textContent = clean(text);
     if (progress && progress.maximum > 0) { bar.max = progress.maximum; bar.value = progress.value; } else bar.removeAttribute("value");
-    const brief = text.replace(/ \d+ %$/, "");
-    if (brief !== spoken && acts.speaks(job)) { spoken = brief; say(`${first.workflow}: ${brief}`); }
+    const phase = text.replace(/ \d+ %$/, "");
+    if (phase !== spoken && acts.speaks(job)) { spoken = phase; say(`${first.workflow}: ${phase}`); }
   };
   const show = () => {
     release(results);
