@@ -12,7 +12,7 @@ import pytest
 from comfyflow.codegen import Package
 from comfyflow.codegen import package as package_module
 from comfyflow.codegen.code import Code
-from comfyflow.codegen.render import HEADER, _checked
+from comfyflow.codegen.module_text import HEADER, checked, filled
 from comfyflow.errors import CodegenError
 from tests.generated import node, package_of
 
@@ -195,9 +195,12 @@ def test_nothing_is_written_where_a_module_does_not_compile(tmp_path: Path) -> N
 
 
 def test_templates_print_only_what_was_checked() -> None:
-    assert _checked(Code("x")) == "x"
+    assert checked(Code("x")) == "x"
+    assert filled("{} = {}", Code("x"), 1) == "x = 1"
     with pytest.raises(CodegenError, match="nothing has checked"):
-        _checked("x")
+        checked("x")
+    with pytest.raises(CodegenError, match="nothing has checked"):
+        filled("{} = {x}", Code("x"), x="1")
 
 
 def test_a_module_that_does_not_compile_is_found_among_many(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from .package import Package, generate
 from .package_plan import Options
 
 _ROOT: Final = Path(__file__).parents[1]
-_ROOMS: Final = ("", "codegen", "codegen/templates", "dynamic", "schema")
+_ROOMS: Final = ("", "codegen", "dynamic", "schema")
 """The folders whose files decide what is generated."""
 
 
@@ -125,6 +125,6 @@ def _generator() -> bytes:
     digest = hashlib.sha256(f"{sys.implementation.cache_tag} {sys.version}".encode())
     for room in _ROOMS:
         for path in sorted((_ROOT / room).iterdir()):
-            if path.suffix in (".py", ".jinja", ".json"):
+            if path.suffix in (".py", ".json"):
                 digest.update(f"\n{path.name} ".encode() + path.read_bytes())
     return digest.digest()

@@ -20,8 +20,9 @@ from ..schema import NodeSchema, Schema
 from ..schema.catalogue import Catalogue
 from .block import Renamed
 from .compilation import write_compiled, write_files
+from .module_text import HEADER
 from .package_plan import Options, plan_package
-from .render import HEADER, render
+from .render import render
 from .schema_file import (
     FILE_NAME,
     NodeLines,
