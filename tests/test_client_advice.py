@@ -228,3 +228,17 @@ def test_a_server_that_does_not_know_us(
         pytest.raises(ServerError, match=why),
     ):
         client.settings()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("url", "advice"),
+    [
+        ("http://127.0.0.1:9", r"start ComfyUI there, or .*: comfyflow simulate --port 9\)"),
+        ("https://127.0.0.1:9", r"\(start ComfyUI there\)"),
+        ("http://0.0.0.0:9", "only if it was started with --listen"),
+    ],
+)
+def test_where_nothing_listens_it_is_said_what_to_start(kind: str, url: str, advice: str) -> None:
+    with connected(kind, url, limits=ONCE) as client, pytest.raises(ServerUnreachable, match=advice):
+        client.run(prompt())

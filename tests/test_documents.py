@@ -67,8 +67,7 @@ EDITOR: Final[Mapping[str, Any]] = {
 @pytest.fixture
 def folder(tmp_path: Path, server: Simulator, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A fresh folder with the files that the documents speak of, as the current one."""
-    flow = PYTHON[0].text.partition("\nwith Client")[0]  # README's first program, apart from its run
-    small = flow.replace("steps: int = 20", "steps: int = 2")
+    small = PYTHON[0].text.replace("steps: int = 20", "steps: int = 2")  # README's first program
     (tmp_path / "flow.py").write_text(small, encoding="utf-8")
     (tmp_path / "new.py").write_text(small.replace("prompt: str,", 'prompt: str = "new",'), encoding="utf-8")
     shutil.copytree(

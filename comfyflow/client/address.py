@@ -268,7 +268,17 @@ def for_connection(address: Address, error: BaseException, proxy: str | None) ->
             return f"it speaks TLS: write {secure}"
         if "without sending a response" in str(error) or isinstance(error, httpx.ReadError):
             return f"if it speaks TLS, write {secure}"
+    if isinstance(error, httpx.ConnectError) and _is_refused(error):
+        return _for_refusal(address)
     return ""
+
+
+def _for_refusal(address: Address) -> str:
+    if not is_loopback(address.host.strip("[]")):
+        return "ComfyUI answers other machines only if it was started with --listen"
+    if address.scheme == "https":
+        return "start ComfyUI there"
+    return f"start ComfyUI there, or a server without models: comfyflow simulate --port {address.port}"
 
 
 def for_answer(address: Address, request: Request, answer: Answer, signed: bool) -> str:
@@ -348,3 +358,13 @@ def _tls_error(error: BaseException | None) -> ssl.SSLError | None:
             return error
         error = error.__cause__ or error.__context__
     return None
+
+
+def _is_refused(error: BaseException | None) -> bool:
+    """Whether nothing listens at an address: at the first of them, where a name has several."""
+    for _ in range(10):
+        if error is None or isinstance(error, ConnectionRefusedError):
+            return error is not None
+        several = getattr(error, "exceptions", ())
+        error = several[0] if several else error.__cause__ or error.__context__
+    return False

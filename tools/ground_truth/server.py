@@ -1,0 +1,153 @@
+"""A real ComfyUI server, started from its source on this machine, that says what it thinks of prompts.
+
+It gets its own folder with an empty file for each kind of model, and one more route, which only
+validates: nothing is ever run. It listens on loopback only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+MODEL: Final = "made.safetensors"
+"""The file of each kind of model."""
+
+_SECONDS: Final = 300
+_NO_MODELS: Final = ("configs", "diffusers", "vae_approx")
+_ROUTE: Final = """
+import execution
+from aiohttp import web
+from server import PromptServer
+
+NODE_CLASS_MAPPINGS = {}
+
+
+@PromptServer.instance.routes.post("/verdict")
+async def verdict(request):
+    valid, error, outputs, node_errors = await execution.validate_prompt("made", await request.json(), None)
+    return web.json_response({
+        "valid": valid,
+        "error": error["type"] if error else None,
+        "outputs": sorted(outputs),
+        "node_errors": {
+            node_id: sorted(
+                [each["type"], (each.get("extra_info") or {}).get("input_name") or ""]
+                for each in found["errors"]
+            )
+            for node_id, found in node_errors.items()
+        },
+    })
+"""
+
+
+class Server:
+    """A server that answers.
+
+    Args:
+        url: Its address.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def object_info(self) -> dict[str, Any]:
+        """Its node classes."""
+        found: dict[str, Any] = self._ask("/object_info")
+        return found
+
+    def version(self) -> str:
+        """The release of ComfyUI."""
+        return str(self._ask("/system_stats")["system"]["comfyui_version"])
+
+    def verdict(self, prompt: Any) -> Any:
+        """What its own validation says of a prompt.
+
+        Returns:
+            As in the file: valid, error, outputs, node_errors; or None where it fails itself.
+        """
+        try:
+            return self._ask("/verdict", prompt)
+        except URLError as error:
+            if getattr(error, "code", 0) == 500:
+                return None
+            raise
+
+    def _ask(self, path: str, body: Any = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        with urlopen(Request(self.url + path, data, headers), timeout=60) as answer:  # noqa: S310
+            return json.load(answer)
+
+
+@contextmanager
+def running(source: Path, python: Path, hash_seed: int) -> Generator[Server, None, None]:
+    """Start a server, and end it.
+
+    Args:
+        source: A checkout of ComfyUI.
+        python: An interpreter that has what ComfyUI requires.
+        hash_seed: Of the interpreter: a server goes through inputs in the order of a set.
+
+    Raises:
+        RuntimeError: It does not start.
+    """
+    with tempfile.TemporaryDirectory(prefix="comfyflow-truth-") as folder, socket.socket() as found:
+        base = Path(folder)
+        _fill(base, source)
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+        found.close()
+        words = [str(python), "main.py", "--cpu", "--listen", "127.0.0.1", "--port", str(port)]
+        log = base / "log.txt"
+        with log.open("wb") as stream:
+            process = subprocess.Popen(
+                [*words, "--base-directory", str(base), "--disable-auto-launch"],
+                cwd=source,
+                env={**os.environ, "PYTHONHASHSEED": str(hash_seed)},
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+            )
+            try:
+                server = Server(f"http://127.0.0.1:{port}")
+                _wait(server, process, log)
+                yield server
+            finally:
+                process.terminate()
+                process.wait(60)
+
+
+def _fill(base: Path, source: Path) -> None:
+    shutil.copytree(source / "models", base / "models")
+    shutil.copytree(source / "input", base / "input")
+    shutil.copytree(source / "custom_nodes", base / "custom_nodes")
+    (base / "custom_nodes" / "verdict_route.py").write_text(_ROUTE, encoding="utf-8")
+    for kind in (base / "models").iterdir():
+        if kind.is_dir() and kind.name not in _NO_MODELS:
+            (kind / MODEL).touch()
+
+
+def _wait(server: Server, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + _SECONDS
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            break
+        try:
+            server.version()
+        except OSError:
+            time.sleep(1)
+        else:
+            return
+    raise RuntimeError(
+        "ComfyUI does not start:\n" + log.read_text(encoding="utf-8", errors="replace")[-3000:]
+    )
