@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comfyflow import validate_prompt
-from comfyflow.cli.overrides import LARGEST_SEED, set_seeds
 from comfyflow.cli.parameters import describe_parameters, parameter_rows, read_parameters
+from comfyflow.cli.run import LARGEST_SEED, set_seeds
 from comfyflow.errors import CommandError
 from comfyflow.schema import Schema
 from comfyflow.source import Source

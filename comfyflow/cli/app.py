@@ -34,25 +34,25 @@ COMMANDS: Final = {
     "batch": _Listed("batch", "batch", "Run a workflow once per row of a sweep, on one or more servers."),
     "worker": _Listed("worker", "worker", "Start a Dask worker beside a ComfyUI server, for batches."),
     "serve": _Listed("serve", "serve", "Serve workflows over HTTP: typed parameters, jobs, a page."),
-    "contact-sheet": _Listed("contact_sheet", "contact_sheet", "Show a batch's results on one page."),
-    "validate": _Listed("validate", "validate", "Check workflows the way the server does."),
-    "compile": _Listed("compile", "compile_workflow", "Write a workflow's prompt JSON."),
+    "contact-sheet": _Listed("batch_ledger", "contact_sheet", "Show a batch's results on one page."),
+    "validate": _Listed("workflow", "validate", "Check workflows the way the server does."),
+    "compile": _Listed("workflow", "compile_workflow", "Write a workflow's prompt JSON."),
     "convert": _Listed("convert", "convert", "Convert an editor workflow to a prompt."),
     "to-python": _Listed(
         "to_python", "to_python", "Convert a workflow to Python that builds the same graph."
     ),
     "to-workflow": _Listed(
-        "to_workflow", "to_workflow", "Convert a workflow to a file that opens in the editor."
+        "workflow", "to_workflow", "Convert a workflow to a file that opens in the editor."
     ),
     "open": _Listed("open", "open_workflow", "Save a workflow where the editor's sidebar lists it."),
     "migrate": _Listed("migrate", "migrate", "Update Python written for an older node package."),
     "graph": _Listed("graph", "graph", "Draw a workflow: SVG, a page, PNG, Mermaid or Graphviz."),
     "diff": _Listed("diff", "diff", "Compare two workflows by structure."),
-    "hash": _Listed("hash", "hash_workflows", "Print a hash of what a workflow computes."),
-    "parameters": _Listed("propose", "parameters", "Suggest parameters for an editor workflow."),
-    "schema": _Listed("schema", "schema", "Print a workflow's parameters as JSON Schema."),
+    "hash": _Listed("workflow", "hash_workflows", "Print a hash of what a workflow computes."),
+    "parameters": _Listed("signature", "parameters", "Suggest parameters for an editor workflow."),
+    "schema": _Listed("signature", "schema", "Print a workflow's parameters as JSON Schema."),
     "lock": _Listed("lock", "lock", "Record which parts of a server workflows use."),
-    "check": _Listed("check", "check", "Check whether workflows would still run."),
+    "check": _Listed("lock", "check", "Check whether workflows would still run."),
     "mcp": _Listed("mcp", "mcp", "Serve workflows, and tools to write them, to agents."),
     "simulate": _Listed("simulate", "simulate", "Run a ComfyUI server without models."),
     "doctor": _Listed("doctor", "doctor", "Check this machine's setup and say how to fix it."),

@@ -1,22 +1,35 @@
-"""``comfyflow lock``: write down what workflows use of a server."""
+"""``comfyflow lock`` and ``check``: what of a server workflows use, and whether they would still run."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import click
 
 from ..errors import CommandError
 from . import PROBLEMS
-from .options import PATH, given_schema, schema_options, write_text
+from .options import (
+    PATH,
+    given_schema,
+    json_text,
+    object_info_option,
+    output_option,
+    schema_options,
+    server_option,
+    stubs_option,
+    write_text,
+)
 from .parameters import split_targets
-from .plain_text import say
+from .plain_text import plain, say
 from .workflow_command import WorkflowCommand, targets_argument
 
 if TYPE_CHECKING:
+    from ..lock import Checked, Lock
     from ..schema import Schema
     from ..source import Source
+
 
 LOCK_FILE = Path("comfyflow.lock")
 
@@ -69,3 +82,93 @@ def _common_schema(loaded: dict[str, Source]) -> Schema:
     if any(schema.raw is not schemas[0].raw for schema in schemas):
         raise CommandError("these workflows use different node packages; pass --server or --object-info")
     return schemas[0]
+
+
+Format: TypeAlias = Literal["text", "json", "junit", "sarif", "github"]
+"""How to print the findings."""
+
+
+@click.command("check", cls=WorkflowCommand)
+@targets_argument
+@click.option("--lock", metavar="FILE", type=PATH, help="The lock to check against: see comfyflow lock.")
+@server_option
+@stubs_option
+@object_info_option
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(get_args(Format)),
+    default="text",
+    help="How to print the findings.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@output_option
+@click.option("--strict", is_flag=True, help="Exit with 1 on warnings too.")
+@click.pass_context
+def check(
+    context: click.Context,
+    targets: tuple[str, ...],
+    lock: Path | None,
+    server: str | None,
+    stubs: str | None,
+    object_info: Path | None,
+    form: Format,
+    as_json: bool,
+    output: Path | None,
+    strict: bool,
+) -> None:
+    """Check whether workflows would still run on a server; exit code 1 if one would not.
+
+    TARGET is FILE.py[:NAME], or another workflow; - is standard input.
+
+    A server, or --object-info, is compared with the lock, or with the node package of a Python
+    workflow. With --lock alone, the workflows are checked against the lock.
+    """
+    from ..lock import Checked, read_lock
+    from ..lock import check as check_prompt
+    from .target import load_targets
+
+    files, words = split_targets(targets, context.args)
+    locked = read_lock(lock) if lock is not None else None
+    by_lock = locked is not None and (server, object_info, stubs) == (None, None, None)
+    given = given_schema(server, object_info, stubs) if not by_lock else None
+    new: Schema | Lock | None = given if given is not None else locked
+    if new is None:
+        raise CommandError("give --server URL, --object-info FILE or --lock FILE: what to check against")
+    checked: list[Checked] = []
+    for text, target in load_targets(files, words, given).items():
+        old = None if given is None else locked or target.own_schema()
+        drifts = check_prompt(target.prompt, new, old, places=target.places)
+        checked.append(Checked(text, _file(text), tuple(drifts)))
+    against = new if isinstance(new, Mapping) else new.schema
+    write_text(_printed(checked, "json" if as_json else form, strict, against), output)
+    if any(not workflow.runs or (strict and _warns(workflow)) for workflow in checked):
+        raise click.exceptions.Exit(PROBLEMS)
+
+
+def _file(text: str) -> str | None:
+    """The file that a target is in."""
+    for candidate in (text, text.rpartition(":")[0]):
+        if candidate and Path(candidate).is_file():
+            return candidate
+    return None
+
+
+def _warns(workflow: Checked) -> bool:
+    return any(drift.severity == "warning" for drift in workflow.drifts)
+
+
+def _printed(checked: list[Checked], form: Format, strict: bool, against: Schema) -> str:
+    from ..lock import to_github, to_junit, to_sarif
+
+    if form == "json":
+        return json_text([workflow.to_json() for workflow in checked])
+    if form == "junit":
+        return to_junit(checked, strict)
+    if form == "sarif":
+        from .._version import __version__
+
+        return json_text(to_sarif(checked, __version__))
+    if form == "github":
+        return to_github(checked)
+    return plain("\n".join([*map(str, checked), str(against)]) + "\n")

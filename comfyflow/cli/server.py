@@ -13,8 +13,8 @@ from ..errors import CommandError, PartialSuccess, ServerError
 from ..json_types import array_or_empty, object_or_empty
 from . import FAILED, PROBLEMS, UNUSABLE
 from .connection import connected
+from .ending import write_outputs
 from .options import PATH, json_text, server_option
-from .outputs import write_outputs
 from .plain_text import say
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""``comfyflow parameters``: which inputs of a workflow have names, or may have."""
+"""``comfyflow parameters`` and ``schema``: which inputs of a workflow have names, or may have."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import CommandError, ParameterError
-from ..source import Converting
 from .options import (
     converting_options,
     given_schema,
     json_text,
+    output_option,
     reference_schema,
     say_warnings,
     schema_options,
@@ -52,6 +52,7 @@ def parameters(
     from ..named_inputs import beside, read_named_inputs, signature_of, write_named_inputs
     from ..parameters import Parameters
     from ..proposal import propose
+    from ..source import Converting
     from .target import is_python, load_target
 
     if is_python(target):
@@ -101,3 +102,37 @@ def _tell_misfit(parameter: Parameter) -> None:
     except ParameterError as error:
         option = f"--{parameter.name.replace('_', '-')}"
         say(f"comfyflow: the workflow's value for {option} does not fit: it {error.reason}", err=True)
+
+
+@click.command("schema")
+@click.argument("target", metavar="TARGET")
+@schema_options
+@output_option
+def schema(
+    target: str, object_info: Path | None, server: str | None, stubs: str | None, output: Path | None
+) -> None:
+    """Print a workflow's parameters as JSON Schema, for forms, agents and other languages.
+
+    TARGET is FILE.py[:NAME]; or another workflow, whose parameters are in NAME.parameters.toml beside
+    it. A parameter that is passed unchanged to an input takes that input's range: a number for
+    KSampler.steps has the range of that input.
+    """
+    from .target import find_workflow, is_python, load_target
+
+    given = given_schema(server, object_info, stubs)
+    found = find_workflow(target)
+    if found is not None:
+        write_text(json_text(found.json_schema(given)), output)
+        return
+    from ..named_inputs import named_inputs_beside, signature_of
+    from ..workflows.parameters_model import build_model, json_schema
+
+    if is_python(target):
+        raise CommandError(f"{target} has no parameters")
+    known = given if given is not None else reference_schema()
+    source = load_target(target, (), known)
+    named = named_inputs_beside(target, source.graph)
+    if named is None:
+        raise CommandError(f"{target} has no parameters: comfyflow parameters {target} --save chooses some")
+    model = build_model(Path(target).stem, "", signature_of(named, source, known))
+    write_text(json_text(json_schema(model, Path(target).stem)), output)
