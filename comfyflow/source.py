@@ -72,6 +72,8 @@ class Converting:
         from .importer import convert_workflow
 
         if schema is None:
+            from .schema.package import reference_schema
+
             asks = self.classes
             schema = reference_schema() if asks is None else asks(editor_classes(workflow))
         with in_file(file):
@@ -293,17 +295,6 @@ class Source:
         if (node_id, name) in self.given:
             return True
         return self.workflow is not None and not isinstance(self.value(node_id, name), ForeignPath)
-
-
-def reference_schema() -> Schema:
-    """The schema of the node package that comes with comfyflow, or that is in its place.
-
-    Raises:
-        SchemaError: There is none.
-    """
-    from .schema.package import reference_schema
-
-    return reference_schema()
 
 
 def editor_classes(given: object) -> set[str]:

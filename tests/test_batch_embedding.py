@@ -17,8 +17,8 @@ from comfyflow.client.flow import Answer, Flow, Forward, Request
 from comfyflow.exporter import to_workflow
 from comfyflow.importer import convert_workflow
 from comfyflow.importer.workflow_file import read_workflow
+from comfyflow.schema.package import reference_schema
 from comfyflow.simulator import Simulator
-from comfyflow.source import reference_schema
 from tests.batches import Texts, batch, numbered, records
 
 NOTE = "what the editor alone knows"

@@ -13,8 +13,8 @@ import pytest
 
 from comfyflow import to_workflow
 from comfyflow.graph import read_prompt
+from comfyflow.schema.package import reference_schema
 from comfyflow.simulator import Simulator
-from comfyflow.source import reference_schema
 
 from .real_editor import Editor, a_browser
 from .test_examples import EXAMPLES

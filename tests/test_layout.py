@@ -32,7 +32,7 @@ from comfyflow.layout.heights import isotonic
 from comfyflow.layout.ordering import crossings, inversions, ordered, swapped
 from comfyflow.layout.ranks import forward, ranks
 from comfyflow.layout.wire import Wire, cross, crossing_count, cuts
-from comfyflow.source import reference_schema
+from comfyflow.schema.package import reference_schema
 
 TITLE = 30.0
 EXAMPLE = Path(__file__).parents[1] / "examples" / "txt2img.prompt.json"

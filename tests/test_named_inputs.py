@@ -15,7 +15,8 @@ from comfyflow.batch.rows import Rows
 from comfyflow.errors import ConfigurationError, RowsError
 from comfyflow.named_inputs import NamedInput, read_named_inputs, signature_of, write_named_inputs
 from comfyflow.proposal import propose
-from comfyflow.source import Source, reference_schema
+from comfyflow.schema.package import reference_schema
+from comfyflow.source import Source
 from tests.command import Command
 
 PROMPT: dict[str, Any] = {

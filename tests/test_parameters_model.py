@@ -29,8 +29,8 @@ from comfyflow.annotation import Annotation
 from comfyflow.batch import Rows
 from comfyflow.errors import ParameterError, RowsError
 from comfyflow.recipes import txt2img as recipe
+from comfyflow.schema.package import reference_schema
 from comfyflow.sockets import IMAGE
-from comfyflow.source import reference_schema
 from comfyflow.workflows.narrowing import argument_texts
 from comfyflow.workflows.parameters_model import ParametersModel
 from tests.command import Command

@@ -34,7 +34,7 @@ from comfyflow.picture.drawing import draw
 from comfyflow.picture.text import place_text, shortened, wrapped
 from comfyflow.picture.theme import type_colour
 from comfyflow.problem import Place, Problem
-from comfyflow.source import reference_schema
+from comfyflow.schema.package import reference_schema
 from comfyflow.validate import validate_prompt
 
 from .editor_json import node, outputs, workflow

@@ -16,7 +16,7 @@ from comfyflow.diff import diff
 from comfyflow.graph import read_prompt
 from comfyflow.output_file import NodeOutput, OutputFile
 from comfyflow.picture import Picture
-from comfyflow.source import reference_schema
+from comfyflow.schema.package import reference_schema
 from comfyflow.validate import validate_prompt
 
 from .real_editor import OpenedPage, a_browser

@@ -20,7 +20,7 @@ from comfyflow.batch.row import Row, RowProblem
 from comfyflow.batch.rows import Rows
 from comfyflow.errors import CompileError, ParameterError, RowsError
 from comfyflow.parameters import Parameters
-from comfyflow.source import reference_schema
+from comfyflow.schema.package import reference_schema
 from comfyflow.workflows import WorkflowFunction
 from comfyflow.workflows.value_flow import value_flow
 

@@ -256,7 +256,7 @@ def test_another_input_file_of_that_name_is_told(client: Client, loaded: Path) -
 
 def with_classes(**more: Any) -> Simulator:
     """A simulator that has these classes besides."""
-    from comfyflow.source import reference_schema
+    from comfyflow.schema.package import reference_schema
 
     known = reference_schema()
     return Simulator(

@@ -14,7 +14,7 @@ from PIL import Image
 from comfyflow.schema import InputSchema, NodeSchema, Schema, unfold_inputs
 from comfyflow.schema.input_schema import MISSING
 from comfyflow.simulator import Simulator
-from comfyflow.simulator.live_schema import reference_schema
+from comfyflow.simulator.live_schema import reference_file
 from comfyflow.simulator.node_result import make
 from tests.simulated import HTTP, Prompt, entry, error, outputs
 from tests.simulated_nodes import empty, image, images, mask, mask_of, node, text
@@ -103,7 +103,7 @@ def fill(one: NodeSchema, prompt: Prompt) -> dict[str, Any]:
 
 
 def test_every_core_class_can_be_executed() -> None:
-    path = reference_schema()
+    path = reference_file()
     assert path is not None
     from comfyflow.schema import load_schema
 

@@ -17,7 +17,8 @@ from comfyflow.graph import Graph, GraphNode, Link
 from comfyflow.graph.prompt import read_nodes, to_prompt
 from comfyflow.lock import check, make_lock
 from comfyflow.problem import Place
-from comfyflow.source import Converting, Source, reference_schema
+from comfyflow.schema.package import reference_schema
+from comfyflow.source import Converting, Source
 from tests import editor_json
 
 

@@ -27,7 +27,7 @@ from comfyflow.testing import (
     metadata_of,
     perceptual_hash,
 )
-from comfyflow.testing.picture import difference_picture, open_picture
+from comfyflow.testing.picture import difference_sheet, open_picture
 from tests.testing_workflow import two_passes
 
 
@@ -134,11 +134,11 @@ def test_black_and_white_differ_most() -> None:
 def test_the_difference_is_shown_bright_beside_both() -> None:
     changed = scene()
     changed.putpixel((0, 0), tuple(level + 1 for level in changed.getpixel((0, 0))))  # type: ignore[union-attr]
-    sheet = difference_picture(scene(), changed)
+    sheet = difference_sheet(scene(), changed)
     assert sheet.size == (96 * 3 + 8, 64)
     assert sheet.getpixel((200, 0)) == (255, 255, 255)
     assert sheet.getpixel((201, 0)) == (0, 0, 0)
-    assert difference_picture(scene(), Image.new("RGB", (10, 90))).size == (96 + 10 + 4, 90)
+    assert difference_sheet(scene(), Image.new("RGB", (10, 90))).size == (96 + 10 + 4, 90)
 
 
 def test_images_are_counted_and_measured() -> None:

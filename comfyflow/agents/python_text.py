@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import PythonSourceError
 from ..generated import STUBS
-from ..source import reference_schema
+from ..schema.package import reference_schema
 
 if TYPE_CHECKING:
     from ..schema import Schema

@@ -8,7 +8,7 @@ from typing import Final
 
 from ..schema import Schema
 from ..schema.node_index import NodeIndex
-from ..source import reference_schema
+from ..schema.package import reference_schema
 
 _KEPT_SECONDS: Final = 600.0
 """A server's list of classes changes only when it restarts, which is rare."""

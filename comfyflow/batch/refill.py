@@ -35,7 +35,8 @@ from ..node import Node
 from ..parameters import Parameters
 from ..schema import Schema, unfold_inputs
 from ..schema.installed_files import is_media_file, lists_files, takes_file
-from ..source import Converting, Input, Source, reference_schema
+from ..schema.package import reference_schema
+from ..source import Converting, Input, Source
 from ..workflows import Compiled, Workflow, WorkflowFunction
 from ..workflows.root import linked_nodes
 from ..workflows.value import wire_value

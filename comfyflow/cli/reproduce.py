@@ -214,11 +214,11 @@ class _Running:
         written = [saved.path]
         if made.comparison.medium == "picture" and made.comparison.mean:
             from ..container import open_picture
-            from ..testing.picture import difference_picture
+            from ..testing.picture import difference_sheet
 
             both = (open_picture(self._trial.original.data), open_picture(made.content))
             with SavedFile.at(self._out, f"{saved.path.stem}.difference.png", None) as shown:
-                difference_picture(*both).save(shown.partial, "PNG")
+                difference_sheet(*both).save(shown.partial, "PNG")
             written.append(shown.path)
         return written
 

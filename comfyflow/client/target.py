@@ -11,7 +11,8 @@ from ..graph import Graph
 from ..node import Node, OutputNode
 from ..output_file import NodeOutput
 from ..schema import Schema
-from ..source import Source, editor_classes, read_json, reference_schema
+from ..schema.package import reference_schema
+from ..source import Source, editor_classes, read_json
 from .core import Core
 from .flow import Flow
 from .routes.node_class_routes import of_server

@@ -15,7 +15,8 @@ from ..importer.editor_rules import EditorRules, choose_editor
 from ..input_file import is_path
 from ..problem import Problem
 from ..schema import Schema
-from ..source import Source, read_json, reference_schema
+from ..schema.package import reference_schema
+from ..source import Source, read_json
 from .comparison import differences
 from .editor_scopes import flattened, keeps_own_values
 from .source_notes import NOTHING, Told, told_by

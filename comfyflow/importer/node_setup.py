@@ -53,7 +53,7 @@ def start_class_node(node: LGraphNode, shape: NodeShape) -> None:
     raw = node.raw
     node.shape = shape
     node.growing = shape.growing
-    node.title = title_of(raw, shape.title)
+    node.title = saved_title(raw, shape.title)
     node.widgets = [widget.copy() for widget in shape.widgets]
     node.inputs = merged_inputs(shape.inputs, raw.get("inputs"))
     node.outputs = _merged_outputs(shape, raw.get("outputs"))
@@ -103,7 +103,7 @@ def fill_unknown_node(node: LGraphNode, rules: EditorRules) -> None:
     the last one; since 1.47 they are numbered, so that it gets all [C].
     """
     raw = node.raw
-    node.title = title_of(raw, "")
+    node.title = saved_title(raw, "")
     node.inputs = merged_inputs((), raw.get("inputs"))
     node.outputs = saved_outputs(raw.get("outputs"))
     values = raw.get("widgets_values")
@@ -114,7 +114,7 @@ def fill_unknown_node(node: LGraphNode, rules: EditorRules) -> None:
 def fill_virtual_node(node: LGraphNode) -> None:
     """Keep a node that exists in the editor only as it was saved."""
     raw = node.raw
-    node.title = title_of(raw, node.type)
+    node.title = saved_title(raw, node.type)
     node.inputs = merged_inputs((), raw.get("inputs"))
     node.outputs = saved_outputs(raw.get("outputs"))
     if node.role == "note" and node.type in ("Note", "MarkdownNote"):
@@ -169,7 +169,7 @@ def text_area_value(value: Any, rules: EditorRules) -> Any:
     return text if rules.text_keeps_line_ends or not isinstance(text, str) else plain_line_ends(text)
 
 
-def title_of(raw: Mapping[str, Any], otherwise: str) -> str:
+def saved_title(raw: Mapping[str, Any], otherwise: str) -> str:
     """The title that was saved, or that of the class."""
     title = raw.get("title")
     return title if isinstance(title, str) and title else otherwise

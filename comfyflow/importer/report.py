@@ -16,13 +16,11 @@ class ConversionReport:
     Attributes:
         muted: Whether what is found now does not matter: a link takes the place of the value.
         seed: The seed of the random choices, for the message about them.
-        chose: Whether there were any.
         repair: Whether the conversion repairs what the editor spoils.
     """
 
     def __init__(self, seed: int, repair: bool) -> None:
         self.seed = seed
-        self.chose: bool = False
         self.muted = False
         self.repair = repair
         self._problems: dict[tuple[str, str | None, str | None], Problem] = {}
@@ -118,7 +116,6 @@ class ConversionReport:
     def rewritten(self, key: str, node: LGraphNode, name: str, before: str, after: str) -> None:
         """A string that is not sent as it was typed [10]."""
         if has_choice(before, keep=self.repair):
-            self.chose = True
             self.add(
                 "random_choice",
                 f"one of the alternatives in braces was chosen at random, with seed {self.seed}",

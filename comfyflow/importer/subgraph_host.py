@@ -24,7 +24,7 @@ from .live_graph import (
     PromotedWidget,
     SubgraphSlot,
 )
-from .node_setup import fill_unordered, merged_inputs, saved_outputs, set_value, text_area_value, title_of
+from .node_setup import fill_unordered, merged_inputs, saved_outputs, saved_title, set_value, text_area_value
 from .report import ConversionReport
 
 MAX_NESTING: Final = 100
@@ -42,7 +42,7 @@ def fill_host(node: LGraphNode, rules: EditorRules) -> None:
     graph = node.definition
     if graph is None:
         return
-    node.title = title_of(node.raw, graph.name)
+    node.title = saved_title(node.raw, graph.name)
     slots = [INodeInputSlot(boundary.name, boundary.type) for boundary in graph.inputs]
     node.inputs = merged_inputs(slots, node.raw.get("inputs"))
     _bind(node, graph)

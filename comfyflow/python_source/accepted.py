@@ -79,7 +79,7 @@ _PROMOTED: Final[Mapping[type[Any], frozenset[str]]] = {
 """The types that a constant of a type may stand for."""
 
 
-def unwrapped(value: Any) -> Any:
+def python_value(value: Any) -> Any:
     """A value of a prompt as one gives it in Python: ``{"__value__": [...]}`` is the list."""
     inner = wrapped_list(value)
     return value if inner is None else inner

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 
 from ..graph import GraphNode
 from ..schema import NodeSchema, Schema
-from .accepted import ANY, SOCKET, unwrapped
+from .accepted import ANY, SOCKET, python_value
 from .annotation import CanvasGroup
 from .imports import Imports
 from .layout import Blank, Comment, Line, flat
@@ -296,7 +296,9 @@ class BodyWriter:
         if isinstance(value, Local):
             return self._bound[value.step](value.slot)
         return (
-            name(value.name) if isinstance(value, ParameterUse) else self._imports.constant(unwrapped(value))
+            name(value.name)
+            if isinstance(value, ParameterUse)
+            else self._imports.constant(python_value(value))
         )
 
 

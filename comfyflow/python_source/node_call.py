@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias
 from ..codegen.argument import EXTRA
 from ..json_types import is_array, is_number, is_object
 from ..schema import InputSchema
-from .accepted import ANY, SOCKET, Accepted, unwrapped
+from .accepted import ANY, SOCKET, Accepted, python_value
 from .node_class import ConstructorParameter, InnerClass, NodeClass, NodeClasses
 from .program import WHOLE, Body, CallStep, Local, NodeStep, ParameterUse, Source, sources
 
@@ -190,7 +190,7 @@ class _Fitting:
             return None
         value = self.left.pop(name)
         leaf = self.leaf(parameter.accepted, name, value)
-        same = parameter.has_default and _equal(unwrapped(value), parameter.default)
+        same = parameter.has_default and _equal(python_value(value), parameter.default)
         return None if same else leaf
 
     def has(self, name: str) -> bool:
@@ -214,7 +214,7 @@ class _Fitting:
         if isinstance(value, (Local, ParameterUse)):
             self._link(accepted, self._carried(value))
             return Leaf(name)
-        plain = unwrapped(value)
+        plain = python_value(value)
         if accepted.value(plain):
             return Leaf(name)
         if isinstance(plain, float) and plain.is_integer() and accepted.value(int(plain)):

@@ -23,7 +23,7 @@ from ..json_types import is_array, is_object
 from ..schema import NodeSchema, Schema
 from ..source import Source
 from ..workflows import WorkflowFunction
-from .accepted import unwrapped
+from .accepted import python_value
 
 if TYPE_CHECKING:
     from ..diff import Diff
@@ -88,7 +88,7 @@ def _reasons(node: GraphNode, graph: Graph) -> Iterator[str]:
         elif is_array(value):
             yield f"{where} is a bare list, which a server takes for a broken link"
         else:
-            wrong = _wrong(unwrapped(value))
+            wrong = _wrong(python_value(value))
             if wrong:
                 yield f"{where} {wrong}"
 

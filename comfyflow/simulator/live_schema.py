@@ -305,7 +305,7 @@ def given_schema(source: Schema | Mapping[str, Any] | str | os.PathLike[str] | N
         return source
     if source is not None:
         return load_schema(source, version)
-    path = reference_schema()
+    path = reference_file()
     if path is None:
         raise SimulatorError("there is no reference schema: pass a server's object_info")
     schema = load_schema(path, version)
@@ -314,7 +314,7 @@ def given_schema(source: Schema | Mapping[str, Any] | str | os.PathLike[str] | N
     return Schema(layered(schema.raw, LOOP_CLASSES), version, schema.source, schema.files_known)
 
 
-def reference_schema() -> Path | None:
+def reference_file() -> Path | None:
     """The file with ComfyUI's core nodes that lies beside the reference node package."""
     import importlib.util
 

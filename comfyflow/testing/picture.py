@@ -161,7 +161,7 @@ def assert_image_matches(
         )
 
 
-def difference_picture(wanted: Image, given: Image) -> Image:
+def difference_sheet(wanted: Image, given: Image) -> Image:
     """What was wanted, what was given and, if they are of one size, where they differ, side by
     side. Differences are shown bright, however small they are.
     """
@@ -199,7 +199,7 @@ def _save_beside(session: Session, wanted: Image, given: Image) -> str:
         number += 1
     session.pictures.add(path)
     folder.mkdir(parents=True, exist_ok=True)
-    difference_picture(wanted, given).save(path, "PNG")
+    difference_sheet(wanted, given).save(path, "PNG")
     return short_path(str(path))
 
 

@@ -11,7 +11,7 @@ from comfyflow import Schema, bypassed, convert_workflow
 from comfyflow.dynamic import is_wild
 from comfyflow.node import Node, SingleOutputNode, _Slot
 from comfyflow.schema import unfold_inputs
-from comfyflow.source import reference_schema
+from comfyflow.schema.package import reference_schema
 from comfyflow.workflows.compile import build_graph, number_nodes, reachable_nodes
 from tests.editor_json import node, workflow
 

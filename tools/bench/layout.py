@@ -28,7 +28,7 @@ from comfyflow.graph.canvas import Point, Size
 from comfyflow.layout import layout
 from comfyflow.layout.groups import arrange
 from comfyflow.layout.wire import Wire, crossing_count, cuts, segments, total_length
-from comfyflow.source import reference_schema
+from comfyflow.schema.package import reference_schema
 
 from .convert import DATA
 from .diff import blocks, chain

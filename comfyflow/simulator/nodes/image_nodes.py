@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from PIL import Image, ImageOps
 
-from ...container import open_picture as open_container
+from ...container import open_picture
 from ..node_function import NodeContext, NodeLibrary
 from ..painting import bounded
 from ..values import FloatArray, np
@@ -144,16 +144,11 @@ def picture(array: FloatArray) -> Image.Image:
     return Image.fromarray(levels[..., 0] if levels.shape[-1] == 1 else levels)
 
 
-def open_picture(path: Path) -> Image.Image:
-    """A picture file, read at once: Pillow's readers do not all close what they open."""
-    return open_container(path.read_bytes())
-
-
 def read_picture(path: Path) -> tuple[FloatArray, FloatArray]:
     """A file's pictures and masks (1 where it is transparent), as LoadImage gives them."""
     images: list[FloatArray] = []
     masks: list[FloatArray] = []
-    opened = open_picture(path)
+    opened = open_picture(path.read_bytes())
     with opened:
         for number in range(getattr(opened, "n_frames", 1)):
             opened.seek(number)
@@ -180,7 +175,7 @@ def _transparency(image: Image.Image) -> FloatArray:
 
 def picture_channels(path: Path) -> FloatArray:
     """A file's first picture as it is: height, width, and 3 or 4 channels."""
-    opened = open_picture(path)
+    opened = open_picture(path.read_bytes())
     with opened:
         upright = ImageOps.exif_transpose(opened)
         return (

@@ -15,10 +15,9 @@ from aiohttp import web
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from ...container import open_picture as open_container
+from ...container import open_picture
 from ..folders import FOLDER_TYPES, Folders, PathEscapeError, split_annotation
 from ..instance import simulator_of
-from ..nodes.image_nodes import open_picture
 from ..profile import Profile
 
 ROUTES = web.RouteTableDef()
@@ -82,7 +81,7 @@ def _whole(path: Path, profile: Profile, destination: str | None) -> web.FileRes
 
 async def _shown(path: Path, convert: Callable[[Image.Image], tuple[bytes, str]]) -> web.Response:
     def read() -> tuple[bytes, str]:
-        image = open_picture(path)
+        image = open_picture(path.read_bytes())
         with image:
             return convert(image)
 
@@ -195,7 +194,7 @@ def _masked(folders: Folders, form: Any, sent: bytes) -> bytes | None:
         return None
     if not path.is_file():
         return None
-    picture, mask = open_picture(path), open_container(sent)
+    picture, mask = open_picture(path.read_bytes()), open_picture(sent)
     with picture, mask:
         text = PngInfo()
         for key, value in getattr(picture, "text", {}).items():
