@@ -1,4 +1,4 @@
-"""Commands for a batch's ledger: show it, retry rows, cancel rows, export rows, lay them out on a page."""
+"""Commands for a batch's ledger: show it, retry, cancel or export rows, lay them out on a page."""
 
 from __future__ import annotations
 
