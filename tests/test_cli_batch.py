@@ -201,6 +201,20 @@ def test_ctrl_c_twice_takes_what_runs_off_the_server(tmp_path: Path, script: Pat
     assert {state for state, _ in rows(out)} == {"pending"}
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="it is sent as a signal")
+def test_sigterm_takes_what_runs_off_the_server(tmp_path: Path, script: Path, server: Simulator) -> None:
+    out = tmp_path / "out"
+    with tireless(server), started(script, server, out, "--grid", "color=1,2,3,4") as process:
+        wait(server, 3)
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr is not None
+        assert any("cancelling rows on the servers" in line for line in process.stderr)
+        assert process.wait(60) == 130
+        process.stderr.read()
+        assert server.instance.queue.remaining == 0
+    assert {state for state, _ in rows(out)} == {"pending"}
+
+
 def test_cancel_from_outside_ends_a_batch_that_runs(
     tmp_path: Path, script: Path, server: Simulator, command: Command
 ) -> None:

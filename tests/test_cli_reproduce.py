@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,6 +17,7 @@ from comfyflow.errors import MissingExtraError
 from comfyflow.simulator import Simulator
 from tests.command import Command
 from tests.simulated import tireless
+from tests.test_client_seed_faults import until
 from tests.test_reproduction import LOADS, MADE, edited, made
 from tests.test_reproduction_comparison import picture, png
 
@@ -204,3 +209,22 @@ def test_ctrl_c_cancels_the_prompt(command: Command, file: Path, monkeypatch: py
         run = command("reproduce", str(file), "--server", slow.url)
     assert run.code == 130
     assert "is cancelled on the server" in run.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it is sent as a signal")
+def test_sigterm_cancels_the_prompt(file: Path) -> None:
+    with Simulator() as slow, tireless(slow):
+        words = ["reproduce", str(file), "--server", slow.url]
+        with subprocess.Popen(
+            [sys.executable, "-m", "comfyflow", *words],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            until(lambda: bool(slow.prompts))
+            process.send_signal(signal.SIGTERM)
+            assert process.stderr is not None
+            told = process.stderr.read()
+        assert process.returncode == 130, told
+        assert "is cancelled on the server" in told
+        assert slow.instance.queue.remaining == 0

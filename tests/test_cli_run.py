@@ -208,7 +208,9 @@ def test_the_servers_commands(command: Command, server: Simulator, script: str, 
     assert "cleared" in command("cancel", "--all", *words).out
 
 
-def test_ctrl_c_cancels_the_prompt_on_the_server(script: str) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="it is sent as a signal")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_cancels_the_prompt_on_the_server(script: str, number: signal.Signals) -> None:
     with Simulator() as server:
         server.simulate("EmptyImage", lambda **_inputs: time.sleep(4))
         # A shell that runs the tests in the background has them, and what they start, ignore Ctrl-C.
@@ -226,7 +228,7 @@ def test_ctrl_c_cancels_the_prompt_on_the_server(script: str) -> None:
             for line in process.stderr:
                 if "sky" in line:
                     break
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             told = process.stderr.read()
         assert process.returncode == 130
         assert "is cancelled on the server" in told

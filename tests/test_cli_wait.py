@@ -380,8 +380,11 @@ def started(*words: str) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent as a signal")
-def test_ctrl_c_leaves_the_prompt_and_says_so(server: Simulator, detached: Any, tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="it is sent as a signal")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_leaves_the_prompt_and_says_so(
+    server: Simulator, detached: Any, tmp_path: Path, number: signal.Signals
+) -> None:
     with tireless(server):
         prompt_id = detached()
         with started("wait", prompt_id, *to(server, tmp_path), "--json") as process:
@@ -390,7 +393,7 @@ def test_ctrl_c_leaves_the_prompt_and_says_so(server: Simulator, detached: Any, 
             for line in process.stdout:
                 if json.loads(line)["event"] == "started":
                     break
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             told = process.stderr.read()
         assert process.returncode == 130
         assert told == (

@@ -122,7 +122,6 @@ class Batch:
     @property
     def standing(self) -> Standing:
         """Its progress."""
-        total = getattr(self._rows, "total", None)
         servers = tuple(
             ServerStanding(
                 url,
@@ -134,7 +133,8 @@ class Batch:
             )
             for url, server in self._servers.items()
         )
-        return Standing(total, self._books.counts, self._books.ended, time.monotonic() - self._began, servers)
+        total, books = getattr(self._rows, "total", None), self._books
+        return Standing(total, books.counts, books.ended, time.monotonic() - self._began, servers)
 
     async def run(self) -> Summary:
         """Run it to its end.
@@ -178,11 +178,9 @@ class Batch:
             for server in (*self._servers.values(), *self._former.values()):
                 await server.close()
             await self._fleet.close()
-        seconds = time.monotonic() - self._began
         books, counts = self._books, await self._with_ledger(self._ledger.counts)
-        return Summary(
-            counts, self._out, self._ledger.path, seconds, self._ending, books.files, books.failures
-        )
+        path, seconds = self._ledger.path, time.monotonic() - self._began
+        return Summary(counts, self._out, path, seconds, self._ending, books.files, books.failures)
 
     def _open_ledger(self) -> Ledger:
         return Ledger(self._out / LEDGER_NAME, create=True)

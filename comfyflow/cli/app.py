@@ -6,7 +6,12 @@ only the one that is called is imported, and to list them none is.
 
 from __future__ import annotations
 
+import contextlib
+import signal
+import threading
+from collections.abc import Generator
 from importlib import import_module
+from types import FrameType
 from typing import Final, NamedTuple
 
 import click
@@ -70,6 +75,24 @@ COMMANDS: Final = {
 """By name, in the order in which ``--help`` lists them."""
 
 
+@contextlib.contextmanager
+def _terminable() -> Generator[None]:
+    """Have SIGTERM, by which containers and services are ended, do what Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        interrupt = signal.getsignal(signal.SIGINT)  # a shell has those in the background ignore it
+        (interrupt if callable(interrupt) else signal.default_int_handler)(number, frame)
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 class Commands(click.Group):
     """The commands of `COMMANDS`, each imported when it is called."""
 
@@ -118,7 +141,8 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; what ends it from outside gets the exit codes that shells have for it."""
         try:
-            return super().invoke(ctx)
+            with _terminable():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             click.echo("comfyflow: interrupted", err=True)
             ctx.exit(INTERRUPTED)

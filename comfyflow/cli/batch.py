@@ -114,7 +114,7 @@ def run(
     --csv, --jsonl and --seeds are run; the last one varies fastest.
 
     Exit codes: 0 all rows are done; 1 some rows are invalid; 2 it could not start or continue; 3 some
-    rows failed; 130 Ctrl-C: once stops after the running rows, twice stops at once.
+    rows failed; 130 Ctrl-C: once stops after the running rows, twice stops at once, as SIGTERM does.
     """
     if sum(map(bool, (servers, simulate, dask))) > 1:
         raise CommandError("pass one of --server, --simulate and --dask")
@@ -268,12 +268,13 @@ async def _interruptible(made: Batch) -> Summary:
 
 @contextlib.contextmanager
 def _interrupts(made: Batch, loop: asyncio.AbstractEventLoop) -> Generator[None]:
-    """Make the first Ctrl-C end a batch cleanly, the second immediately, and the third as usual."""
+    """Make the first Ctrl-C end a batch cleanly, the second or SIGTERM immediately, the third as usual."""
     times = 0
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         nonlocal times
-        times += 1
+        # Whoever sends SIGTERM kills soon: what runs would not be waited for.
+        times = max(times + 1, 2 if number == signal.SIGTERM else 1)
         if times == 1:
             say(
                 "comfyflow: no more rows are sent; Ctrl-C again cancels those already on servers",
