@@ -106,7 +106,9 @@ def test_a_job_that_has_ended_tells_its_state_and_nothing_else(served: Served) -
 def test_a_job_that_waits_and_one_that_runs_are_cancelled(served: Served, simulator: Simulator) -> None:
     runs = served.job("slow", {"steps": 5000}).json()
     waits = served.job("quick", {"color": 1}).json()
+    assert waits["before"] == 1
     until(lambda: served.http.get(runs["url"]).json()["progress"] is not None)
+    assert served.http.get(runs["url"]).json()["before"] is None
     for job in (waits, runs):
         answer = served.http.delete(job["url"])
         assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
@@ -215,7 +217,7 @@ def test_a_job_whose_workflow_is_gone_is_looked_for_where_it_was_sent(tmp_path: 
             lost = served.job("slow", {"steps": 3000}).json()
             until(lambda: served.http.get(lost["url"]).json()["progress"] is not None)
         port = int(simulator.url.rpartition(":")[2])
-    with Simulator(port=port):  # which knows nothing of it
+    with Simulator(port=port, step_seconds=0.02):  # which knows nothing of it
         with serving(out, simulator.url, functions=[quick], depth=1) as served:
             until(lambda: served.http.get(lost["url"]).json()["state"] == "pending")
             assert served.done("quick", {"color": 31})["state"] == "completed"

@@ -215,7 +215,7 @@ def test_a_key_is_asked_for_and_kept_for_the_tab(browser: Any, simulator: Simula
             card.get_by_text("Download").click()
         assert caught.value.suggested_filename.endswith(".png")
         with page.expect_download() as caught:
-            card.get_by_text("Workflow for the editor").click()
+            card.get_by_role("button", name="Workflow file").click()
         assert caught.value.suggested_filename == "noise.json"
         page.reload()
         opened.done()

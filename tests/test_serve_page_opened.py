@@ -178,7 +178,7 @@ def test_a_picture_is_made_with_progress_and_preview(browser: Any, served: Serve
     caught.value.save_as(tmp_path / "x.png")
     assert Image.open(io.BytesIO((tmp_path / "x.png").read_bytes())).size == (64, 64)
     with page.expect_download() as caught:
-        card.get_by_text("Workflow for the editor").click()
+        card.get_by_role("button", name="Workflow file").click()
     assert caught.value.suggested_filename == "noise.json"
     caught.value.save_as(tmp_path / "noise.json")
     nodes = json.loads((tmp_path / "noise.json").read_text(encoding="utf-8"))["nodes"]

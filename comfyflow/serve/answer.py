@@ -96,6 +96,9 @@ class JobAnswer(_Answer):
     parameters: dict[str, Any]
     failure: FailureAnswer | None = None
     progress: ProgressAnswer | None = None
+    before: int | None = Field(
+        None, description="For a pending job, how many jobs sent before it have not ended."
+    )
     outputs: list[OutputAnswer]
     texts: dict[str, list[str]] = Field(description="Its text outputs, by node id.")
     url: str
@@ -169,6 +172,7 @@ def job_answer(known: KnownJob, paths: LocalPaths, channel: Channel | None = Non
         "parameters": parameters,
         "failure": failure,
         "progress": (channel.progress or None) if channel is not None else None,
+        "before": None,
         "outputs": [
             {
                 "n": n,

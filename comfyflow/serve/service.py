@@ -291,7 +291,10 @@ class Service:
         Args:
             known: The job.
         """
-        return job_answer(known, self.paths, self.channels.find(known.job.row))
+        answer = job_answer(known, self.paths, self.channels.find(known.job.row))
+        if known.record.state == "pending":
+            answer["before"] = sum(1 for row in self._open if row < known.job.row)
+        return answer
 
     # Jobs
 

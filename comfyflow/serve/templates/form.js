@@ -34,7 +34,8 @@ const hintOf = (entry) => {
     if (most !== undefined) found.push(`${below ? "below" : "at most"} ${number(most)}`);
   }
   if (entry.multipleOf !== undefined) found.push(`a multiple of ${number(entry.multipleOf)}`);
-  if (entry.minItems !== undefined && entry.minItems === entry.maxItems) found.push(`${entry.minItems} values`);
+  if (entry.prefixItems) found.length = 0;
+  else if (entry.minItems !== undefined && entry.minItems === entry.maxItems) found.push(`${entry.minItems} values`);
   else {
     if (entry.minItems) found.push(`at least ${number(entry.minItems)} values`);
     if (entry.maxItems !== undefined) found.push(`at most ${number(entry.maxItems)} values`);

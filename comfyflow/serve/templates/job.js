@@ -100,7 +100,7 @@ const table = (parameters) => {
 const seconds = (value) => value < 60 ? `${value.toFixed(1)} s` : `${Math.floor(value / 60)} min ${Math.round(value % 60)} s`;
 
 const told = (job, progress) => {
-  if (job.state === "pending") return "Waiting for a server";
+  if (job.state === "pending") return job.before ? `Waiting, ${job.before} before it` : "Waiting for a server";
   if (!progress || progress.phase === "queued") {
     return progress && progress.ahead ? `In the server's queue, ${progress.ahead} before it` : "In the server's queue";
   }
@@ -114,7 +114,7 @@ const cardOf = (first, acts) => {
   const element = make("li", "card"), head = make("div", "bar"), state = make("span", "state"), when = make("time", "faint");
   const name = make("h3", "", first.workflow), live = make("div", "live"), line = make("span"), bar = make("progress"), preview = make("img", "preview");
   const results = make("div", "results"), buttons = make("div", "buttons"), place = make("p"), details = make("details"), note = make("p", "problem");
-  let job = first, spoken = "";
+  let job = first, spoken = "", ended_at = -1;
   for (const each of [note, place]) each.setAttribute("role", "status");
   element.setAttribute("aria-label", clean(`Job of ${first.workflow}`));
   bar.setAttribute("aria-label", clean(`Progress of ${first.workflow}`));
@@ -138,7 +138,7 @@ const cardOf = (first, acts) => {
     if (focused) again.focus();
   }), `Cancel this job of ${first.workflow}`);
   const again = button("Use these values again", () => acts.again(job));
-  const workflow = button("Workflow for the editor", guarded(async () => save(await (await request(first.workflow_url)).blob(), `${first.workflow}.json`)));
+  const workflow = button("Workflow file", guarded(async () => save(await (await request(first.workflow_url)).blob(), `${first.workflow}.json`)), "Workflow file for ComfyUI's editor");
   const edit = button("Open in the editor", guarded(async () => {
     const { server, name } = readJson(await (await request(`${first.url}/open`, { method: "POST" })).text());
     const link = make("a", "", server);
@@ -161,7 +161,15 @@ const cardOf = (first, acts) => {
   const show = () => {
     release(results);
     results.replaceChildren();
-    if (job.failure) results.append(make("p", "failure", job.failure.message || job.failure.kind));
+    if (job.failure) {
+      const [line, ...rest] = (job.failure.message || job.failure.kind).trim().split("\n");
+      results.append(make("p", "failure", line));
+      if (rest.length) {
+        const more = make("details");
+        more.append(make("summary", "", "All that was said"), make("pre", "", rest.join("\n")));
+        results.append(more);
+      }
+    }
     const pictures = job.outputs.filter((each) => each.media_type.startsWith("image/"));
     const gallery = make("div", "gallery");
     gallery.append(...job.outputs.map((each) => shown(each, pictures)));
@@ -183,11 +191,13 @@ const cardOf = (first, acts) => {
     if (ended && !fresh && had.state !== job.state && acts.speaks(job)) {
       say(`${first.workflow}: ${STATES[job.state]}${job.failure ? `, ${job.failure.message}` : ""}`);
     }
-    if (ended) acts.gone(job);
+    if (ended) { ended_at = performance.now(); acts.gone(job); }
   };
   update(first);
   return {
     element, update,
+    // What was asked for before the end is heard of is older than the end.
+    updateSince: (found, asked) => { if (asked > ended_at) update(found); },
     get job() { return job; },
     hears: (event, data) => {
       if (event === "state") update(readJson(data));

@@ -23,9 +23,9 @@ const acts = {
   editor: () => editor,
   speaks: (job) => mine.has(job.id),
 };
-const put = (job, first) => {
+const put = (job, first, since) => {
   const known = cards.get(job.id);
-  if (known) { known.update(job); return; }
+  if (known) { known.updateSince(job, since); return; }
   const card = cardOf(job, acts);
   cards.set(job.id, card);
   if (first) $("list").prepend(card.element); else $("list").append(card.element);
@@ -44,7 +44,8 @@ const watch = () => {
     follow(job.events, card.hears, stream.signal).finally(() => { if (streams.get(job.id) === stream) streams.delete(job.id); });
   }
   clearTimeout(timer);
-  if (waiting.length > streams.size) timer = setTimeout(() => refresh(), 2000);
+  const moves = waiting.some(({ state }) => state === "pending");  // no event tells of a place in the queue
+  if (moves || waiting.length > streams.size) timer = setTimeout(() => refresh(), 2000);
 };
 const query = () => {
   const found = new URLSearchParams({ limit: String(PAGE) });
@@ -67,14 +68,14 @@ const guard = async (act) => {
 };
 // The newest jobs, and those of the list that are still open.
 const refresh = () => guard(async () => {
-  const turn = asked, found = await get(query());
+  const turn = asked, since = performance.now(), found = await get(query());
   if (turn !== asked) return;
   if (!cards.size) next = found.next;
-  for (const job of [...found.jobs].reverse()) put(job, true);
+  for (const job of [...found.jobs].reverse()) put(job, true, since);
   const told = new Set(found.jobs.map(({ id }) => id));
   for (const job of open().filter(({ id }) => !told.has(id) && !streams.has(id)).slice(0, PAGE)) {
-    const card = cards.get(job.id);
-    card.update(await get(job.url));
+    const begun = performance.now(), known = await get(job.url), card = cards.get(job.id);
+    if (card) card.updateSince(known, begun);
   }
   settle();
 });
@@ -96,7 +97,7 @@ $("more").addEventListener("click", () => guard(async () => {
   const turn = asked, last = $("list").lastElementChild, found = await get(next);
   if (turn !== asked) return;
   next = found.next;
-  for (const job of found.jobs) put(job, false);
+  for (const job of found.jobs) put(job, false, performance.now());
   settle();
   const following = last && last.nextElementSibling;
   if (following && $("more").hidden) following.querySelector("summary").focus();
@@ -115,7 +116,7 @@ const runs = async (workflow, form, general, submit) => {
     const [body, kind] = bodyOf(values), job = await send(workflow.jobs, body, kind);
     mine.add(job.id);
     if (fits(job)) {
-      put(job, true);
+      put(job, true, performance.now());
       if (matchMedia("(max-width: 760px)").matches) $("right").scrollIntoView({ block: "start" });
     }
     say(`${workflow.name}: sent`);
