@@ -215,7 +215,14 @@ def test_nodes_shows_one(command: Command, object_info: str) -> None:
         "      seconds: INT",
         "outputs:",
         "  0  IMAGE: IMAGE",
+        "in Python: EmptyImage, in the package that comfyflow gen-stubs writes",
     ]
+
+
+def test_nodes_shows_the_line_that_imports_one(command: Command) -> None:
+    shown = command("nodes", "ModelMergeAuraflow", "--stubs", "comfynodes").out.splitlines()
+    assert "in Python: from comfynodes import ModelMergeAuraflow" in shown
+    assert "  input init_x_linear. is init_x_linear" in shown
 
 
 def test_version_and_help(command: Command) -> None:

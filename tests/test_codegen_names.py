@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import keyword
 import random
 
+import comfynodes
 import pytest
 
 from comfyflow.codegen.module_path import module_paths
@@ -18,6 +20,9 @@ from comfyflow.codegen.name import (
     output_names,
     python_name,
 )
+from comfyflow.codegen.package_plan import python_names
+from comfyflow.schema import load_schema, package
+from tests.generated import node
 
 
 @pytest.mark.parametrize(
@@ -175,3 +180,29 @@ def test_modules_that_differ_only_in_case_are_told_apart() -> None:
 def test_device_names_of_windows_are_avoided() -> None:
     assert file_name("con") == "con_"
     assert file_name("COM1") == "COM1_"
+
+
+def test_a_class_is_called_as_the_package_calls_it() -> None:
+    schema = package.reference_schema()
+    nodes = [schema[name] for name in sorted(schema)]
+    for known in nodes[::40]:
+        name, differ = python_names(known, nodes)
+        made = getattr(comfynodes, name)
+        assert made._class_type == known.class_type
+        for entry in differ:
+            owner = inspect.signature(made).parameters if entry.kind == "input" else vars(made)
+            assert entry.name in owner
+
+
+def test_names_that_differ_are_told_of_that_class_alone() -> None:
+    nodes = load_schema(
+        {
+            "A B": node({"a.": ["INT", {}], "plain": ["INT", {}]}, output=["IMAGE"]),
+            "A_B": node({"b-c": ["INT", {}]}),
+        },
+        "0.27.0",
+    )
+    listed = [nodes[name] for name in sorted(nodes)]
+    name, differ = python_names(nodes["A B"], listed)
+    assert name != python_names(nodes["A_B"], listed)[0]
+    assert [(entry.wire, entry.name) for entry in differ] == [("a.", "a")]

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from ..generated import STUBS
 from . import PROBLEMS
 from .options import given_schema, reference_schema, schema_options
 from .plain_text import say
+
+if TYPE_CHECKING:
+    from ..schema import Schema
 
 
 @click.command("nodes")
@@ -23,6 +29,10 @@ def nodes(words: tuple[str, ...], object_info: Path | None, server: str | None, 
     schema = given if given is not None else reference_schema()
     if len(words) == 1 and words[0] in schema:
         say(describe_node(schema[words[0]]))
+        package = stubs or STUBS
+        of_package = stubs is not None or given is None
+        for line in _in_python(schema, words[0], package if of_package else None):
+            say(line)
         say(schema, err=True)
         return
     found = NodeIndex(schema).find(words)
@@ -35,3 +45,22 @@ def nodes(words: tuple[str, ...], object_info: Path | None, server: str | None, 
     say(schema, err=True)
     if not found:
         raise click.exceptions.Exit(PROBLEMS)
+
+
+def _in_python(schema: Schema, class_type: str, package: str | None) -> Iterator[str]:
+    """How a program gets a class, and which of its names differ there.
+
+    Args:
+        schema: The node classes.
+        class_type: The class.
+        package: The package that it is in, or None where one has to be generated.
+    """
+    from ..codegen.package_plan import python_names
+
+    name, differ = python_names(schema[class_type], [schema[known] for known in sorted(schema)])
+    if package is not None:
+        yield f"in Python: from {package} import {name}"
+    else:
+        yield f"in Python: {name}, in the package that comfyflow gen-stubs writes"
+    for entry in differ:
+        yield f"  {entry.kind} {entry.wire} is {entry.name}"

@@ -79,7 +79,7 @@ if not TYPE_CHECKING:
 
         raise missing_node(__name__, name, (), _FORMER)
 """
-"""What a module that had more nodes says of them: a dict of their present names."""
+"""What a module that had more nodes says about them: a dict of their present names."""
 
 PACKAGE: Final = """
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import partial
@@ -132,7 +132,7 @@ def plan_package(nodes: Iterable[NodeSchema], options: Options) -> PackagePlan:
         if _spared(node, skipped, partial(shared.add, node)):
             readable.add(node.class_type)
     paths, packages = module_paths({node.python_module for node in heads})
-    taken = {part for path in paths.values() for part in path.parts} | IMPORTED | RESERVED
+    taken = _taken(paths)
     names, former = class_names(heads, taken), former_names(heads, taken)
     sockets, choices = (
         SocketTypes(shared.kinds, shared.unions),
@@ -163,6 +163,25 @@ def plan_package(nodes: Iterable[NodeSchema], options: Options) -> PackagePlan:
         *(entry for module in ordered for one in module.classes for entry in one.renamed),
     ]
     return PackagePlan(ordered, packages, list(sockets), list(choices), planned, skipped, renamed)
+
+
+def python_names(node: NodeSchema, nodes: Iterable[NodeSchema]) -> tuple[str, list[Renamed]]:
+    """What a node's class is called in a package with these nodes, and which of its names differ there.
+
+    Args:
+        node: One of them.
+        nodes: They are sorted by their class types.
+    """
+    heads = [replace(each, inputs=(), outputs=(), raw={}) for each in nodes]
+    paths, _ = module_paths({each.python_module for each in heads})
+    alone = plan_package([node], Options(docs=False))
+    differ = [entry for entry in alone.renamed if entry.kind in ("input", "output")]
+    return str(class_names(heads, _taken(paths))[node.class_type]), differ
+
+
+def _taken(paths: Mapping[str, ModulePath]) -> set[str]:
+    """Names that no class can have."""
+    return {part for path in paths.values() for part in path.parts} | IMPORTED | RESERVED
 
 
 def _spared(node: NodeSchema, skipped: list[Problem], step: Callable[[], None]) -> bool:

@@ -71,7 +71,7 @@ class Server:
         return str(self._ask("/system_stats")["system"]["comfyui_version"])
 
     def verdict(self, prompt: Any) -> Any:
-        """What its own validation says of a prompt.
+        """What its own validation says about a prompt.
 
         Returns:
             As in the file: valid, error, outputs, node_errors; or None where it fails itself.

@@ -23,7 +23,7 @@ def save(canvas: Canvas, origin: Json, slot: int = 0, prefix: Any = "made") -> J
 
 
 def sampling(canvas: Canvas, *values: Any) -> dict[str, Json]:
-    """A picture from a prompt, as everybody's first workflow has it."""
+    """A picture from a prompt, as everyone's first workflow has it."""
     loader = canvas.add("CheckpointLoaderSimple", MODEL)
     wanted, unwanted = canvas.add("CLIPTextEncode", "a lighthouse"), canvas.add("CLIPTextEncode", "fog")
     latent = canvas.add("EmptyLatentImage", 64, 64, 1)
