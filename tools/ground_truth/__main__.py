@@ -1,7 +1,7 @@
 """Makes ``tests/ground_truth`` again.
 
     python -m tools.ground_truth workflows           what real editors send (needs .venv of `make test-slow`)
-    python -m tools.ground_truth verdicts --comfyui DIR --python PATH     what a real server says about prompts
+    python -m tools.ground_truth verdicts --comfyui DIR --python PATH    what a real server says about prompts
 
 DIR is a checkout of the ComfyUI release that the reference package was made from, PATH a Python with its
 requirements. The server is started on loopback, and runs nothing.
