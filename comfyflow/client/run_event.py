@@ -26,7 +26,7 @@ class Outcome:
 
     Attributes:
         ending: ``success``; ``partial_success``: nodes failed, but others gave their outputs; ``error``;
-            ``interrupted``; or ``lost``: it is no longer in queue or history.
+            ``interrupted``; or ``lost``: it is now in neither queue nor history.
         outputs: Node outputs by id; ids of expanded nodes too (``5.0.0.1``).
         owners: The prompt's node that an expanded one belongs to.
         pictures: Outputs that nodes sent over the socket, by id.

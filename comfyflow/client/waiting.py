@@ -201,7 +201,7 @@ class Wait:
             run.queued(seen.ahead, seen.state == "running")
             return False
         if run.misses == len(_MISS_PAUSES):
-            yield from self._finish(_gone(run, "it is no longer in queue or history"))
+            yield from self._finish(_gone(run, "it is now in neither queue nor history"))
         else:
             yield from sleep(self.deadline.within(_MISS_PAUSES[run.misses]))
             run.misses += 1
