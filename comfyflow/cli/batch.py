@@ -273,7 +273,7 @@ def _interrupts(made: Batch, loop: asyncio.AbstractEventLoop) -> Generator[None]
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         nonlocal times
-        # Whoever sends SIGTERM kills soon: what runs would not be waited for.
+        # SIGTERM is usually followed by SIGKILL: there is no time to wait for running rows.
         times = max(times + 1, 2 if number == signal.SIGTERM else 1)
         if times == 1:
             say(
