@@ -125,5 +125,5 @@ def test_one_command_imports_no_other(
     for name in [name for name in sys.modules if name.startswith("comfyflow.cli.")]:
         monkeypatch.delitem(sys.modules, name)
     assert command("nodes", "--object-info", object_info).code == 0
-    assert "comfyflow.cli.nodes" in sys.modules
+    assert "comfyflow.cli.node_classes" in sys.modules
     assert "comfyflow.cli.run" not in sys.modules

@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comfyflow.cli import main
-from comfyflow.cli.plain_text import plain
+from comfyflow.cli.streams import plain
 from comfyflow.client import Client, Handle
 from comfyflow.simulator import NodeResult, Simulator
 from tests.command import Command, Run

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from comfyflow.cli import nodes
+from comfyflow.cli import node_classes
 from comfyflow.cli.app import COMMANDS, app
 from tests.command import Command
 
@@ -127,7 +127,7 @@ def test_ctrl_c(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(nodes, "reference_schema", interrupted)
+    monkeypatch.setattr(node_classes, "reference_schema", interrupted)
     run = command("nodes")
     assert (run.code, run.out, run.err) == (130, "", "comfyflow: interrupted\n")
 

@@ -1,4 +1,4 @@
-"""Conversion: node ids that repeat or are missing, links of either form, and circles of reroutes."""
+"""Conversion: node ids and links of every form, the ways that links take, and the graph that comes out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from comfyflow.errors import ConversionError
-from comfyflow.graph import Link
+from comfyflow.graph import ROOT, Graph, Link, to_prompt
+from comfyflow.importer import Conversion
 from tests.editor_json import boundary, convert, inputs_of, node, outputs, subgraph, with_subgraphs, workflow
 
 BOTH = pytest.mark.parametrize("editor", ["1.45", "1.27"])
@@ -192,3 +193,204 @@ def test_what_a_scope_gives_comes_through_the_input_of_the_same_place() -> None:
     (scope,) = conversion.graph.scopes.values()
     assert [given.source for given in scope.outputs] == [Link("2:7", 0)]
     assert conversion["4"]["inputs"]["anything"] == ["2:7", 0]
+
+
+def reroute(id_: int, link: int | None, *links: int) -> dict[str, Any]:
+    made = node(id_, "Reroute", links={"": link}, outputs=outputs(list(links)))
+    return {**made, "outputs": [{"name": "", "type": "*", "links": list(links)}]}
+
+
+def test_two_long_ways_lead_to_two_sources() -> None:
+    """What a long way leads to is remembered for each of its nodes, and for no other."""
+    nodes = [node(1, "LoadImage", ["x.png"], outputs=outputs([100])),
+             node(2, "LoadImage", ["y.png"], outputs=outputs([200]))]  # fmt: skip
+    links: list[list[Any]] = []
+    for source, first in ((1, 100), (2, 200)):
+        before = source
+        for number in range(first, first + 80):
+            nodes.append(reroute(number, number, number + 1))
+            links.append([number, before, 0, number, 0])
+            before = number
+        nodes.append(node(source + 2, "Invert", links={"image": first + 80}))
+        links.append([first + 80, before, 0, source + 2, 0])
+    prompt = convert(workflow(nodes, links))
+    assert {key: prompt[key]["inputs"]["image"] for key in ("3", "4")} == {"3": ["1", 0], "4": ["2", 0]}
+
+
+def test_links_behind_a_cut_one_move_up() -> None:
+    """A reroute drops a link that does not fit; in an input that grows, no gap is left."""
+    nodes = [
+        node(1, "LoadImage", outputs=[{"name": "IMAGE", "type": "IMAGE", "links": [1, 3]},
+                                      {"name": "MASK", "type": "MASK", "links": [4]}]),
+        reroute(2, 4, 2),
+        node(3, "Batch", None, {"images.image0": 1, "images.image1": 2, "images.image2": 3}),
+    ]  # fmt: skip
+    for slot in nodes[2]["inputs"]:
+        slot["type"] = "IMAGE"
+    links = [[1, 1, 0, 3, 0], [2, 2, 0, 3, 1], [3, 1, 0, 3, 2], [4, 1, 1, 2, 0]]
+    assert inputs_of(workflow(nodes, links), "3") == {
+        "images.image0": ["1", 0],
+        "images.image1": ["1", 0],
+    }
+
+
+@pytest.mark.parametrize("editor", ["1.27", "1.40", "1.45"])
+def test_bypassed_nodes_on_the_canvas_hand_on_in_every_release(editor: str) -> None:
+    nodes = [
+        node(1, "LoadImage", outputs=outputs([1])),
+        node(2, "Invert", None, {"image": 1}, mode=4, outputs=outputs([2])),
+        node(3, "Invert", None, {"image": 2}),
+    ]
+    made = workflow(nodes, [[1, 1, 0, 2, 0], [2, 2, 0, 3, 0]])
+    assert inputs_of(made, "3", editor) == {"image": ["1", 0]}
+
+
+@pytest.mark.parametrize("editor", ["1.40", "1.45"])
+def test_a_subgraph_that_runs_hands_on_its_output(editor: str) -> None:
+    inside = subgraph(
+        "d",
+        [node(5, "LoadImage", outputs=outputs([1]))],
+        [[1, 5, 0, -20, 0]],
+        outs=[boundary("IMAGE", "IMAGE", 1)],
+    )
+    nodes = [node(1, "d", outputs=outputs([2])), node(2, "Invert", None, {"image": 2})]
+    made = with_subgraphs(nodes, [[2, 1, 0, 2, 0]], inside)
+    assert inputs_of(made, "2", editor) == {"image": ["1:5", 0]}
+
+
+def test_a_link_from_an_input_that_a_subgraph_does_not_have_is_told() -> None:
+    inside = subgraph("d", [node(5, "Invert", None, {"image": 1})], [[1, -10, 3, 5, 0]])
+    with pytest.raises(ConversionError, match="has no input 3, but links inside start from it"):
+        convert(with_subgraphs([node(1, "d")], [], inside))
+
+
+def test_a_node_comes_once_all_its_links_are_served_each_once() -> None:
+    """A link that an output has twice serves its end once: who waits for another link goes on waiting."""
+    nodes = [
+        node(1, "LoadImage", ["x.png"], outputs=outputs([1, 1, 3])),
+        node(3, "Blend", None, {"image": 1, "other": 2}),
+        node(4, "Invert", None, {"image": 3}),
+        node(2, "LoadImage", ["y.png"], outputs=outputs([2])),
+    ]
+    made = workflow(nodes, [[1, 1, 0, 3, 0], [2, 2, 0, 3, 1], [3, 1, 0, 4, 0]])
+    assert [*convert(made)] == ["1", "2", "4", "3"]
+
+
+@pytest.mark.parametrize("slot", [1, 2, -2, "x"])
+def test_a_slot_that_a_subgraph_does_not_have_is_an_error(slot: Any) -> None:
+    """The last one is at the number of slots less one."""
+    shown = None if slot == "x" else slot
+    inner = subgraph(
+        "d",
+        [node(5, "Invert", None, {"image": 6}, outputs=outputs([7]))],
+        [[6, -10, slot, 5, 0], [7, 5, 0, -20, 0]],
+        [boundary("image", "IMAGE", 6)],
+        [boundary("out", "IMAGE", 7)],
+    )
+    nodes = [node(1, "LoadImage", ["x.png"], outputs=outputs([1])), node(2, "d", None, {"image": 1})]
+    with pytest.raises(ConversionError, match=f"has no input {shown}, but links inside start from it"):
+        convert(with_subgraphs(nodes, [[1, 1, 0, 2, 0]], inner))
+    nodes = [node(2, "d", outputs=outputs([2])), node(3, "Invert", None, {"image": 2})]
+    inner["links"][0]["origin_slot"] = 0
+    with pytest.raises(ConversionError, match=f"node 2 has no output {shown}"):
+        convert(with_subgraphs(nodes, [[2, 2, slot, 3, 0]], inner))
+
+
+@pytest.mark.parametrize("slot", [1, 2, -1, "x"])
+def test_an_output_that_a_bypassed_node_does_not_have_is_an_error(slot: Any) -> None:
+    nodes = [
+        node(1, "LoadImage", ["x.png"], outputs=outputs([1])),
+        node(2, "Invert", None, {"image": 1}, mode=4, outputs=outputs([2])),
+        node(3, "Invert", None, {"image": 2}),
+    ]
+    with pytest.raises(ConversionError, match="bypassed node 2 has no output"):
+        convert(workflow(nodes, [[1, 1, 0, 2, 0], [2, 2, slot, 3, 0]]))
+
+
+INVERT = subgraph(
+    "d",
+    [
+        node(5, "Invert", links={"image": 1}, outputs=outputs([2]), pos=[10, 20]),
+        node(6, "Note", ["look"], pos=[500, 500], size=[200, 90]),
+    ],
+    [[1, -10, 0, 5, 0], [2, 5, 0, -20, 0]],
+    [boundary("image", "IMAGE", 1)],
+    [boundary("IMAGE", "IMAGE", 2)],
+)
+INVERT["groups"] = [{"title": "inside", "bounding": [0, 0, 100, 100]}]
+
+
+def hosted() -> Conversion:
+    """A picture that a subgraph inverts, in a group, and a class that nobody knows."""
+    return convert(
+        with_subgraphs(
+            [
+                node(1, "LoadImage", ["x.png"], outputs=outputs([1], []), pos=[0, 0]),
+                node(
+                    2,
+                    "d",
+                    links={"image": 1},
+                    outputs=outputs([2]),
+                    title="Upside down",
+                    pos={"0": 300, "1": 40},
+                    size={"0": 210, "1": 60},
+                ),
+                node(3, "SaveImage", ["out"], {"images": 2}, pos=[600, 0], size=[-1, 40]),
+                node(4, "Mystery", outputs=outputs([])),
+            ],
+            [[1, 1, 0, 2, 0], [2, 2, 0, 3, 0]],
+            INVERT,
+            groups=[
+                {"title": "small", "bounding": [290, 30, 50, 50]},
+                {"title": "large", "bounding": [-10, -10, 900, 900]},
+                {"bounding": "none"},
+            ],
+        )
+    )
+
+
+def test_the_graph_of_a_conversion_is_its_prompt() -> None:
+    conversion = hosted()
+    graph = conversion.graph
+    assert list(graph) == list(conversion)
+    prompt = to_prompt(graph)
+    assert prompt.pop("4") == {**conversion["4"], "class_type": "Mystery"}
+    assert prompt == {node_id: entry for node_id, entry in conversion.items() if node_id != "4"}
+
+
+def test_a_scope_says_what_goes_in_and_out() -> None:
+    graph = hosted().graph
+    (scope,) = graph.scopes.values()
+    assert graph.around("2:5") == [scope]
+    assert graph["2:5"].scope == scope.scope_id == "2"
+    assert (scope.outer, scope.name, scope.title, scope.definition) == (
+        ROOT,
+        "subgraph d",
+        "Upside down",
+        "d",
+    )
+    (entry,) = scope.inputs
+    assert (entry.name, entry.source, entry.targets) == ("image", Link("1", 0), (("2:5", "image"),))
+    (given,) = scope.outputs
+    assert given.source == Link("2:5", 0)
+
+
+def test_a_canvas_says_where_things_stand_and_what_is_around_them() -> None:
+    canvas = hosted().graph.canvas
+    assert canvas.positions["2"] == (300.0, 40.0)
+    assert canvas.positions["2:5"] == (10.0, 20.0)
+    assert [group.title for group in canvas.groups[ROOT]] == ["large", "small", ""]
+    assert [group.title for _, group in canvas.groups_around(ROOT, canvas.positions["2"])] == [
+        "small",
+        "large",
+    ]
+    assert [group.title for _, group in canvas.groups_around("2", canvas.positions["2:5"])] == ["inside"]
+    assert [(note.text, note.size) for note in canvas.notes["2"]] == [("look", (200.0, 90.0))]
+    assert canvas.sizes == {"2": (210.0, 60.0)}
+
+
+def test_a_graph_is_of_the_prompt_as_it_is_now() -> None:
+    conversion = convert(workflow([node(1, "LoadImage", ["x.png"])]))
+    conversion["1"]["inputs"]["image"] = "y.png"
+    graph: Graph = conversion.graph
+    assert graph["1"].inputs["image"] == "y.png"

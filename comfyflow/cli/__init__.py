@@ -24,7 +24,7 @@ def main() -> None:
     """Run the command; every error of the project is one line and an exit code."""
     from ..errors import ComfyflowError
     from .app import app
-    from .plain_text import plain
+    from .streams import plain
     from .stubs_package import FINDER
 
     for stream in (sys.stdout, sys.stderr):

@@ -31,8 +31,8 @@ class _Listed(NamedTuple):
 
 COMMANDS: Final = {
     "init": _Listed("init", "init", "Create a project: a workflow, a test and a CI file."),
-    "gen-stubs": _Listed("gen_stubs", "gen_stubs", "Generate typed Python classes for a server's nodes."),
-    "nodes": _Listed("nodes", "nodes", "Search a server's node classes, or show one."),
+    "gen-stubs": _Listed("node_classes", "gen_stubs", "Generate typed Python classes for a server's nodes."),
+    "nodes": _Listed("node_classes", "nodes", "Search a server's node classes, or show one."),
     "run": _Listed("run", "run", "Run a workflow and save its output files."),
     "wait": _Listed("wait", "wait", "Wait for prompts on a server and save their output files."),
     "reproduce": _Listed("reproduce", "reproduce", "Recreate an image or video and compare."),

@@ -28,7 +28,7 @@ from .options import (
     servers_option,
 )
 from .parameters import option_like
-from .plain_text import say
+from .streams import say
 from .target import find_workflow, load_target
 from .workflow_command import WorkflowCommand, target_argument
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ..batch.report import BatchEvent, RowEvent, ServerEvent, Standing
-from .plain_text import plain, say
 from .progress import write_line
+from .streams import plain, say
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -19,8 +19,8 @@ import click
 
 from ..errors import ClientError, CommandError, LedgerError
 from .options import PATH, connection_options, credential_options, output_option
-from .plain_text import say
 from .progress import write_line
+from .streams import say
 
 if TYPE_CHECKING:
     from ..batch.ledger import Ledger

@@ -18,8 +18,7 @@ from .options import (
     schema_options,
     write_text,
 )
-from .plain_text import plain
-from .standard_input import given_file
+from .streams import given_file, plain
 
 if TYPE_CHECKING:
     from ..importer import Conversion

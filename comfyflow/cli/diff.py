@@ -10,7 +10,7 @@ import click
 from ..errors import CommandError
 from . import PROBLEMS
 from .options import complete_file, converting_options, given_schema, json_text, schema_options
-from .plain_text import say
+from .streams import say
 
 if TYPE_CHECKING:
     from ..graph import Graph

@@ -14,7 +14,7 @@ from ..generated import STUBS
 from . import PROBLEMS
 from .lock import LOCK_FILE
 from .options import PATH, json_text, server_option
-from .plain_text import say
+from .streams import say
 
 if TYPE_CHECKING:
     from ..doctor import Diagnosis

@@ -25,7 +25,7 @@ from ..errors import (
     WaitTimeout,
 )
 from . import FAILED, INTERRUPTED, PROBLEMS, TIMED_OUT, UNUSABLE
-from .plain_text import say
+from .streams import say
 
 if TYPE_CHECKING:
     from ..client import Client, Handle, Result

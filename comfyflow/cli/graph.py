@@ -11,8 +11,7 @@ from ..errors import ConversionError
 from ..picture import Theme
 from . import PROBLEMS
 from .options import converting_options, given_schema, schema_options
-from .plain_text import say
-from .standard_input import shown_name
+from .streams import say, shown_name
 from .workflow_command import WorkflowCommand, target_argument
 
 if TYPE_CHECKING:

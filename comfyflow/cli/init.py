@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .options import PATH, object_info_option, server_option
-from .plain_text import say
+from .streams import say
 
 if TYPE_CHECKING:
     from ..project import Project

@@ -22,7 +22,7 @@ from .options import (
     write_text,
 )
 from .parameters import split_targets
-from .plain_text import plain, say
+from .streams import plain, say
 from .workflow_command import WorkflowCommand, targets_argument
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from ..errors import CommandError
 from ..generated import SCHEMA_FILE, is_generated
 from . import PROBLEMS
 from .options import PATH
-from .plain_text import say
+from .streams import say
 
 if TYPE_CHECKING:
     from ..migration import NameChanges

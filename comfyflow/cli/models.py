@@ -15,7 +15,7 @@ from ..nearest import did_you_mean
 from . import PROBLEMS, UNUSABLE
 from .connection import connected
 from .options import PATH, complete_file, json_text, server_option
-from .plain_text import plain, say
+from .streams import plain, say
 
 if TYPE_CHECKING:
     from ..client import Client

@@ -12,8 +12,7 @@ from ..errors import CommandError, ServerError
 from ..exporter.writing import FRONTEND
 from .connection import connected
 from .options import connection_options, converting_options, server_option
-from .plain_text import say
-from .standard_input import STDIN
+from .streams import STDIN, say
 from .workflow_command import WorkflowCommand, target_argument
 
 _CONFLICT: Final = 409

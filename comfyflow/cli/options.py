@@ -15,7 +15,7 @@ from click.shell_completion import CompletionItem
 from ..configuration import named_server, read_headers
 from ..errors import CommandError, SchemaError
 from ..generated import STUBS
-from .plain_text import say
+from .streams import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable

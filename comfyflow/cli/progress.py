@@ -21,7 +21,7 @@ from ..client.run_event import (
     RunQueued,
     RunStarted,
 )
-from .plain_text import plain
+from .streams import plain
 
 if TYPE_CHECKING:
     from rich.progress import TaskID

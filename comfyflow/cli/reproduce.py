@@ -26,8 +26,8 @@ from .options import (
     server_option,
     timeout_option,
 )
-from .plain_text import say
 from .sending import Dispatch
+from .streams import say
 
 if TYPE_CHECKING:
     from ..client import Client

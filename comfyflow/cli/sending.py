@@ -10,7 +10,7 @@ from click.core import ParameterSource
 from ..errors import CommandError, SocketUnavailable
 from . import INTERRUPTED, PROBLEMS
 from .ending import cancel_prompt, note
-from .plain_text import say
+from .streams import say
 
 if TYPE_CHECKING:
     from ..client import Client, Handle

@@ -29,7 +29,7 @@ from .options import (
     server_url,
     servers_option,
 )
-from .plain_text import say
+from .streams import say
 from .target import find_workflow, is_python, load_target
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from . import FAILED, PROBLEMS, UNUSABLE
 from .connection import connected
 from .ending import write_outputs
 from .options import PATH, json_text, server_option
-from .plain_text import say
+from .streams import say
 
 if TYPE_CHECKING:
     from ..output_file import OutputFile

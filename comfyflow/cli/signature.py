@@ -18,7 +18,7 @@ from .options import (
     schema_options,
     write_text,
 )
-from .plain_text import say
+from .streams import say
 
 if TYPE_CHECKING:
     from ..parameters import Parameter

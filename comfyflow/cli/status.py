@@ -15,7 +15,7 @@ from ..configuration import named_servers
 from . import UNUSABLE
 from .connection import connected
 from .options import connection_options, json_text, server_url, servers_option
-from .plain_text import plain, say
+from .streams import plain, say
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -20,7 +20,7 @@ from ..source import Converting, Source, editor_classes, prompt_classes, read_fi
 from ..workflows import Workflow, WorkflowFunction, is_workflow
 from .options import reference_schema
 from .parameters import option_like, read_parameters, share_words
-from .standard_input import given_file, shown_name
+from .streams import given_file, shown_name
 from .stubs_package import FINDER
 
 if TYPE_CHECKING:

@@ -25,8 +25,7 @@ from .options import (
     schema_options,
     write_text,
 )
-from .plain_text import say
-from .standard_input import STDIN, shown_name
+from .streams import STDIN, say, shown_name
 
 if TYPE_CHECKING:
     from ..diff import Diff

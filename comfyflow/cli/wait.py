@@ -16,8 +16,8 @@ from . import INTERRUPTED, UNUSABLE
 from .connection import chosen_server, connected
 from .ending import cancel_prompt, ended, follow, later, note, tell_error, write_result
 from .options import PATH, connection_options, server_option, timeout_option
-from .plain_text import say
 from .sending import detached_client_id
+from .streams import say
 
 if TYPE_CHECKING:
     from ..client import Client, Handle

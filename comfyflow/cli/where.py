@@ -20,7 +20,7 @@ from .options import (
     server_option,
     stubs_option,
 )
-from .plain_text import say
+from .streams import say
 
 _SECONDS: Final = 5.0
 """How long a server may take to say that it is one."""

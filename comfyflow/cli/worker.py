@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from .options import PATH, connection_options, credential_options, partner_api_key_option, server_url
-from .plain_text import say
+from .streams import say
 
 
 def quiet_dask() -> None:

@@ -11,8 +11,7 @@ import click
 from . import PROBLEMS
 from .options import converting_options, given_schema, output_option, say_warnings, schema_options, write_text
 from .parameters import split_targets
-from .plain_text import say
-from .standard_input import shown_name
+from .streams import say, shown_name
 from .workflow_command import WorkflowCommand, target_argument, targets_argument
 
 Format: TypeAlias = Literal["text", "json"]

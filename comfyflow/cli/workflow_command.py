@@ -12,7 +12,7 @@ from ..errors import ComfyflowError
 from ..nearest import nearest_names
 from .options import CONNECTION_NAMES, complete_file
 from .parameters import parameter_rows
-from .standard_input import STDIN
+from .streams import STDIN
 from .target import find_workflow
 
 _WORDS = f"{__name__}.words"

@@ -9,9 +9,9 @@ from ..lazy_import import lazily_imported
 
 if TYPE_CHECKING:
     from .conversion import Conversion as Conversion
+    from .conversion import ValueOrigin as ValueOrigin
     from .conversion import convert_workflow as convert_workflow
     from .editor_rules import saved_by as saved_by
-    from .explanation import ValueOrigin as ValueOrigin
     from .pack import Pack as Pack
     from .pack import PackNode as PackNode
     from .workflow_file import WorkflowFile as WorkflowFile
@@ -21,7 +21,7 @@ _EXPORTS = {
     "Conversion": "conversion",
     "Pack": "pack",
     "PackNode": "pack",
-    "ValueOrigin": "explanation",
+    "ValueOrigin": "conversion",
     "WorkflowFile": "workflow_file",
     "convert_workflow": "conversion",
     "read_workflow": "workflow_file",

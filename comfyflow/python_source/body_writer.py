@@ -14,11 +14,10 @@ from .accepted import ANY, SOCKET, python_value
 from .annotation import CanvasGroup
 from .imports import Imports
 from .layout import Blank, Comment, Line, flat
-from .name import NameScope
+from .name import NameScope, output_names, whole_names
 from .node_call import ANY_NODE, RAW_NODE, Fitted, Inner, Leaf, ListValue, NodeCall, Value
 from .program import WHOLE, CallStep, Local, NodeStep, Paragraph, ParameterUse, Step
 from .text import assignment, attribute, call, comment_text, dictionary, dotted, generic, item, listing, name
-from .variable import output_names, whole_names
 
 MAX_UNPACKED: Final = 4
 """A node with more outputs than this is kept whole, and its outputs taken by their names."""

@@ -1,21 +1,81 @@
-"""``comfyflow gen-stubs``: node classes from a server's /object_info."""
+"""Commands about a server's node classes: ``comfyflow nodes`` and ``comfyflow gen-stubs``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from ..errors import CommandError, SchemaError
+from ..generated import STUBS
 from . import PROBLEMS
-from .options import PATH, connection_options, given_schema, object_info_option, server_option, server_url
-from .plain_text import say
+from .options import (
+    PATH,
+    connection_options,
+    given_schema,
+    object_info_option,
+    reference_schema,
+    schema_options,
+    server_option,
+    server_url,
+)
+from .streams import say
 
 if TYPE_CHECKING:
     from ..codegen import Renamed
     from ..schema import Schema
+
+
+@click.command("nodes")
+@click.argument("words", metavar="[NAME | WORDS...]", nargs=-1)
+@schema_options
+def nodes(words: tuple[str, ...], object_info: Path | None, server: str | None, stubs: str | None) -> None:
+    """Search a server's node classes, or show one of them."""
+    from ..schema.node_description import describe_node
+    from ..schema.node_index import NodeIndex
+
+    given = given_schema(server, object_info, stubs)
+    schema = given if given is not None else reference_schema()
+    if len(words) == 1 and words[0] in schema:
+        say(describe_node(schema[words[0]]))
+        package = stubs or STUBS
+        of_package = stubs is not None or given is None
+        for line in _in_python(schema, words[0], package if of_package else None):
+            say(line)
+        say(schema, err=True)
+        return
+    found = NodeIndex(schema).find(words)
+    for node in found:
+        say(f"{node.class_type:<40} {node.display_name} ({node.category})")
+    if not found:
+        near = schema.nearest(" ".join(words))
+        hint = f"; did you mean {near}" if near else ""
+        say(f"no node class matches {' '.join(words)!r}{hint}", err=True)
+    say(schema, err=True)
+    if not found:
+        raise click.exceptions.Exit(PROBLEMS)
+
+
+def _in_python(schema: Schema, class_type: str, package: str | None) -> Iterator[str]:
+    """How a program gets a class, and which of its names differ there.
+
+    Args:
+        schema: The node classes.
+        class_type: The class.
+        package: The package that it is in, or None where one has to be generated.
+    """
+    from ..codegen.package_plan import python_names
+
+    name, differ = python_names(schema[class_type], [schema[known] for known in sorted(schema)])
+    if package is not None:
+        yield f"in Python: from {package} import {name}"
+    else:
+        yield f"in Python: {name}, in the package that comfyflow gen-stubs writes"
+    for entry in differ:
+        yield f"  {entry.kind} {entry.wire} is {entry.name}"
+
 
 _SHOWN_CLASSES: Final = 10
 """Of how many classes with renamed names a line is printed."""
