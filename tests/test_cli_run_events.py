@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from comfyflow.cli.progress import Bars, one_line
-from comfyflow.client.run_event import NodeText, RunNode
+from comfyflow.cli.progress import Bars, display, one_line
+from comfyflow.client.run_event import NodeText, RunNode, ServerAway, ServerBack
 from comfyflow.simulator import NodeContext, NodeResult, Simulator
 from tests.command import Command, Run
 from tests.socketless import socketless
@@ -74,6 +74,32 @@ def test_a_bar_shows_the_text_of_its_node(monkeypatch: pytest.MonkeyPatch) -> No
     assert [task.description for task in bars._progress.tasks][1:] == [
         r"  Flux #1: \[bold]Status\[/bold]; Time: 2s"
     ]
+    bars.close()
+
+
+def test_a_server_that_is_away_and_back_is_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = (ServerAway("id", "no answer\nat all"), ServerBack("id", 2.4))
+    said = [
+        "the server does not respond, trying again: no answer; at all",
+        "the server responds again after 2 s",
+    ]
+    for options in ({"as_json": False, "quiet": False}, {"as_json": True, "quiet": False}):
+        shown = display(1, **options)
+        for event in told:
+            shown.show(event)
+        shown.close()
+    printed = capsys.readouterr()
+    assert printed.err.splitlines() == said
+    assert [json.loads(line) for line in printed.out.splitlines()] == [
+        {"prompt_id": "id", "event": "server_away", "message": "no answer\nat all"},
+        {"prompt_id": "id", "event": "server_back", "seconds": 2.4},
+    ]
+    monkeypatch.setattr("sys.stderr", io.StringIO())
+    bars = Bars(1)
+    for event in told:
+        bars.show(event)
     bars.close()
 
 

@@ -25,8 +25,10 @@ from comfyflow.client.run_event import (
     RunMessage,
     RunQueued,
     RunStarted,
+    ServerAway,
+    ServerBack,
 )
-from comfyflow.errors import ClientError
+from comfyflow.errors import ClientError, ServerUnreachable
 from comfyflow.simulator import NodeContext, Simulator
 from tests.clients import KINDS, connected
 from tests.model_server import OUTPUT, PROMPT, ModelServer
@@ -260,3 +262,47 @@ def test_a_client_without_a_socket_says_that_nothing_comes(server: Simulator, ki
             client.events()
         assert not client.connected
         assert "comfyflow-socket" not in {thread.name for thread in set(threading.enumerate()) - others}
+
+
+@pytest.mark.parametrize("listens", [True, False], ids=["events", "on_event"])
+def test_a_server_that_is_away_is_told_once_and_so_is_that_it_is_back(
+    server: Simulator, kind: str, listens: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    lost = 0
+
+    def loses(request: Request, forward: Forward) -> Flow[Answer]:
+        nonlocal lost
+        if request.path.startswith(("/api/history", "/api/queue")) and server.prompts and lost < 3:
+            lost += 1
+            raise ServerUnreachable("nobody is there")
+        return (yield from forward(request))
+
+    server.faults.slow_nodes = {None: 0.1}
+    limits = Limits(retries=0, poll=0.02, poll_most=0.05, backoff=0.01)
+    with connected(kind, server.url, websocket=False, limits=limits, middleware=[loses]) as client:
+        told: list[RunEvent] = []
+        if listens:
+            told += client.submit(pictured()).events(30)
+        else:
+            client.run(pictured(), on_event=told.append, timeout=30)
+    (away, back) = (event for event in told if isinstance(event, (ServerAway, ServerBack)))
+    assert isinstance(away, ServerAway)
+    assert "nobody is there" in away.reason
+    assert isinstance(back, ServerBack)
+    assert back.seconds > 0
+    assert isinstance(told[-1], RunDone)
+    assert lost == 3
+    said = [record.getMessage() for record in caplog.records if record.name == "comfyflow.client"]
+    assert [f"prompt {away.prompt_id}" in each for each in said] == [True, True]
+
+
+def test_a_server_that_stays_away_is_told_before_the_error(server: Simulator, kind: str) -> None:
+    server.faults.slow_nodes = {None: 1.0}
+    limits = Limits(retries=0, poll=0.02, poll_most=0.05, backoff=0.01, patience=0.3)
+    with connected(kind, server.url, websocket=False, limits=limits) as client:
+        told: list[RunEvent] = []
+        handle = client.submit(pictured())
+        server.stop()
+        with pytest.raises(ServerUnreachable):
+            told.extend(handle.events(30))
+    assert isinstance(told[-1], ServerAway)

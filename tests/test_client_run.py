@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comfyflow.client import event as server
+from comfyflow.client.feed import Feed
 from comfyflow.client.message import parse_frame, parse_text
-from comfyflow.client.run import Feed, Run
+from comfyflow.client.run import Run
 from comfyflow.client.run_event import (
     NodeBlocked,
     NodeFinished,

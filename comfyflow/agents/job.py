@@ -167,7 +167,16 @@ class AgentJob:
             self.files.append(JobFile(path, file.node_id, file.media_type, path.stat().st_size))
 
     def _see(self, event: RunEvent) -> None:
-        from ..client import NodeFinished, NodeProgress, NodesCached, NodeStarted, RunQueued, RunStarted
+        from ..client import (
+            NodeFinished,
+            NodeProgress,
+            NodesCached,
+            NodeStarted,
+            RunQueued,
+            RunStarted,
+            ServerAway,
+            ServerBack,
+        )
 
         if isinstance(event, RunQueued):
             self._tell("queued", f"queued, {event.ahead} ahead" if event.ahead else "queued")
@@ -182,6 +191,9 @@ class AgentJob:
             share = event.value / event.maximum if event.maximum > 0 else 0.0
             self.step = f"{event.node} {event.value:g}/{event.maximum:g}"
             self._advance(min(max(share, 0.0), 0.999))
+        elif isinstance(event, (ServerAway, ServerBack)):
+            does = "does not respond" if isinstance(event, ServerAway) else "responds again"
+            self._tell(self.state, f"the server {does}")
         elif isinstance(event, NodeFinished):
             self._ended_nodes.add(event.node.node_id)
             self._advance(0.0)

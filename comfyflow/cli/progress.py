@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -20,6 +21,8 @@ from ..client.run_event import (
     RunMessage,
     RunQueued,
     RunStarted,
+    ServerAway,
+    ServerBack,
 )
 from .streams import plain
 
@@ -121,7 +124,7 @@ class Bars:
                 self._count(done=self._total)
         elif isinstance(event, NodeText):
             self._say(event)
-        elif isinstance(event, (NodeBlocked, NodeFailed)):
+        elif isinstance(event, (NodeBlocked, NodeFailed, ServerAway, ServerBack)):
             self._progress.console.print(plain(_trouble(event)), markup=False, highlight=False)
 
     def close(self) -> None:
@@ -166,12 +169,12 @@ class RunLines:
         self._said: dict[str, str] = {}
 
     def show(self, event: RunEvent) -> None:
-        """Write the node that starts, its text if the first line is new, and why a node does not run or has
-        failed.
+        """Write the node that starts, its text if the first line is new, why a node does not run or has
+        failed, and that the server is away.
         """
         if isinstance(event, NodeStarted):
             print(f"running {plain(event.node)}", file=sys.stderr, flush=True)
-        elif isinstance(event, (NodeBlocked, NodeFailed)):
+        elif isinstance(event, (NodeBlocked, NodeFailed, ServerAway, ServerBack)):
             print(plain(_trouble(event)), file=sys.stderr, flush=True)
         elif isinstance(event, NodeText):
             first = event.text.partition("\n")[0]
@@ -197,6 +200,9 @@ def display(nodes: int, *, as_json: bool, quiet: bool) -> Display:
         as_json: JSON lines on standard output.
         quiet: Nothing.
     """
+    log = logging.getLogger("comfyflow.client")
+    if not log.handlers:  # it is displayed here; without a handler Python would print warnings, too
+        log.addHandler(logging.NullHandler())
     if as_json:
         return RunJsonLines()
     if quiet:
@@ -221,11 +227,8 @@ def event_json(event: RunEvent) -> dict[str, Any] | None:
         shown = {"event": "text", **_node(event), "text": event.text}
     elif isinstance(event, RunMessage):
         shown = {"event": "message", "type": event.type, "data": event.data}
-    elif isinstance(event, NodeBlocked):
-        shown = {"event": "blocked", **_node(event), "message": event.message}
-    elif isinstance(event, NodeFailed):
-        raised = {"exception_type": event.exception_type, "message": event.exception_message}
-        shown = {"event": "node_error", **_node(event), **raised}
+    elif isinstance(event, (NodeBlocked, NodeFailed, ServerAway, ServerBack)):
+        shown = _trouble_json(event)
     elif isinstance(event, NodeOutputs):
         shown = {"event": "output", **_node(event), "output": event.raw}
     elif isinstance(event, RunDone):
@@ -233,7 +236,22 @@ def event_json(event: RunEvent) -> dict[str, Any] | None:
     return None if shown is None else {"prompt_id": event.prompt_id, **shown}
 
 
-def _trouble(event: NodeBlocked | NodeFailed) -> str:
+def _trouble_json(event: NodeBlocked | NodeFailed | ServerAway | ServerBack) -> dict[str, Any]:
+    if isinstance(event, ServerAway):
+        return {"event": "server_away", "message": event.reason}
+    if isinstance(event, ServerBack):
+        return {"event": "server_back", "seconds": round(event.seconds, 3)}
+    if isinstance(event, NodeBlocked):
+        return {"event": "blocked", **_node(event), "message": event.message}
+    raised = {"exception_type": event.exception_type, "message": event.exception_message}
+    return {"event": "node_error", **_node(event), **raised}
+
+
+def _trouble(event: NodeBlocked | NodeFailed | ServerAway | ServerBack) -> str:
+    if isinstance(event, ServerAway):
+        return f"the server does not respond, trying again: {one_line(event.reason)}"
+    if isinstance(event, ServerBack):
+        return f"the server responds again after {event.seconds:.0f} s"
     if isinstance(event, NodeFailed):
         why = f"{event.exception_type}: {one_line(event.exception_message)}"
         return f"{event.node} failed, but the rest continues: {why}"

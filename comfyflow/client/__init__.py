@@ -98,6 +98,8 @@ from .run_event import (
     RunNode,
     RunQueued,
     RunStarted,
+    ServerAway,
+    ServerBack,
 )
 from .running import RunStatus
 from .target import Target
@@ -187,6 +189,8 @@ __all__ = [
     "RunStarted",
     "RunStatus",
     "SaveError",
+    "ServerAway",
+    "ServerBack",
     "ServerError",
     "ServerEvent",
     "ServerObject",

@@ -8,7 +8,17 @@ from html import escape
 from importlib import import_module
 from typing import Any, Final
 
-from .run_event import NodeProgress, NodesCached, NodeStarted, RunDone, RunEvent, RunQueued, RunStarted
+from .run_event import (
+    NodeProgress,
+    NodesCached,
+    NodeStarted,
+    RunDone,
+    RunEvent,
+    RunQueued,
+    RunStarted,
+    ServerAway,
+    ServerBack,
+)
 
 _BAR: Final = '<progress value="{value:g}" max="{maximum:g}"></progress> {words}'
 _WAITING: Final = "<progress></progress> {words}"
@@ -60,6 +70,10 @@ def _html(event: RunEvent) -> str | None:
     if isinstance(event, NodeProgress):
         words = f"{escape(str(event.node))}: {event.value:g} of {event.maximum:g}"
         return _BAR.format(value=event.value, maximum=max(event.maximum, 1), words=words)
+    if isinstance(event, ServerAway):
+        return _WAITING.format(words="the server does not respond, trying again")
+    if isinstance(event, ServerBack):
+        return _WAITING.format(words="the server responds again")
     if isinstance(event, RunDone):
         return _BAR.format(value=1, maximum=1, words=event.outcome.ending.replace("_", " "))
     return None

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -16,83 +16,14 @@ from ..json_types import object_or_empty, text_or_empty
 from ..problem import Place
 from . import event as server
 from . import run_event as told
+from .feed import Feed
 from .flow import Signal
 from .run_event import Ending, Outcome, RunEvent, RunNode, ending_with
 
-_KEPT: Final = 2_000
-"""How many events are kept for a reader that comes late."""
-
-
-_PREVIEWS: Final = 4
-"""How many of these may be previews: pictures are large."""
+_LOG: Final = logging.getLogger("comfyflow.client")
 
 
 PICTURE_CLASSES: Final = frozenset({"SaveImageWebsocket"})
-
-
-class Feed:
-    """Events of a run for one reader; a slow one loses previews first, then the oldest.
-
-    Args:
-        signal: Set when there is something to read, or None without a reader.
-        limit: How many events are kept.
-        previews: How many previews are kept.
-    """
-
-    def __init__(self, signal: Signal | None, limit: int = _KEPT, previews: int = _PREVIEWS) -> None:
-        self._signal = signal
-        self._events: deque[RunEvent] = deque(maxlen=limit)
-        self._limit = previews
-        self._previews = 0
-
-    def put(self, event: RunEvent) -> None:
-        """Add an event."""
-        if type(event) is told.NodePreview:
-            if self._previews >= self._limit:
-                self._drop_preview()
-            else:
-                self._previews += 1
-        self._events.append(event)
-        if self._signal is not None:
-            self._signal.set()
-
-    def take(self) -> RunEvent | None:
-        """The next event, or None if there is none at the moment."""
-        try:
-            event = self._events.popleft()
-        except IndexError:
-            return None
-        if type(event) is told.NodePreview:
-            self._previews = max(self._previews - 1, 0)
-        return event
-
-    @property
-    def events(self) -> tuple[RunEvent, ...]:
-        """The number of unread events."""
-        return tuple(self._events)
-
-    def wake(self) -> None:
-        """Make the reader look again."""
-        if self._signal is not None:
-            self._signal.set()
-
-    @property
-    def signal(self) -> Signal | None:
-        """Set when there is something to read."""
-        return self._signal
-
-    def copy_for(self, signal: Signal) -> Feed:
-        """The same events for another reader."""
-        feed = Feed(signal, 10 * _KEPT, 16 * _PREVIEWS)
-        for event in self._events:
-            feed.put(event)
-        return feed
-
-    def _drop_preview(self) -> None:
-        for index, event in enumerate(self._events):
-            if type(event) is told.NodePreview:
-                del self._events[index]
-                return
 
 
 class Run:
@@ -148,6 +79,7 @@ class Run:
         self.last_news: float = clock()
         self.outcome: Outcome | None = None
         self._clock = clock
+        self._away: float | None = None
         self._lock = threading.RLock()
         self._backlog = Feed(None)
         self._feeds: list[Feed] = []
@@ -209,6 +141,26 @@ class Run:
         with self._lock:
             self._wake()
 
+    def server_away(self, reason: str) -> None:
+        """The server does not answer; told once, however many wait.
+
+        Args:
+            reason: What went wrong.
+        """
+        with self._lock:
+            if self._away is None and self.outcome is None:
+                self._away = self._clock()
+                _LOG.warning("prompt %s: the server does not respond: %s", self.prompt_id, reason)
+                self._emit(told.ServerAway(self.prompt_id, reason))
+
+    def server_back(self) -> None:
+        """The server answers; told where it was away before."""
+        with self._lock:
+            if self._away is not None:
+                seconds, self._away = self._clock() - self._away, None
+                _LOG.warning("prompt %s: the server responds again after %.0f s", self.prompt_id, seconds)
+                self._emit(told.ServerBack(self.prompt_id, seconds))
+
     def queued(self, ahead: int, running: bool) -> None:
         """Note that the prompt is in the server's queue.
 
@@ -231,6 +183,7 @@ class Run:
         with self._lock:
             if self.outcome is not None:
                 return
+            self.server_back()
             pictures = {node_id: tuple(pictures) for node_id, pictures in self._pictures.items()}
             failures = outcome.node_failures or tuple(self._node_failures)
             summary = outcome.summary or self._summary

@@ -349,6 +349,30 @@ class RunMessage(BaseRunEvent):
 
 
 @dataclass(frozen=True)
+class ServerAway(BaseRunEvent):
+    """The server does not respond while the prompt is waited for; it is asked again and again.
+
+    The prompt may still be running. `ServerBack` follows, or the wait ends with an error.
+
+    Attributes:
+        reason: What went wrong.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class ServerBack(BaseRunEvent):
+    """The server responds again.
+
+    Attributes:
+        seconds: How long it was away.
+    """
+
+    seconds: float
+
+
+@dataclass(frozen=True)
 class RunDone(BaseRunEvent):
     """The prompt has ended, successfully or not. No event follows."""
 
@@ -370,6 +394,8 @@ RunEvent: TypeAlias = (
     | NodeFailed
     | NodeFinished
     | RunMessage
+    | ServerAway
+    | ServerBack
     | RunDone
 )
 """Something that happened to a prompt."""

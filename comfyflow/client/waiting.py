@@ -12,9 +12,10 @@ from ..errors import ClientError, ServerError, ServerUnreachable, SocketUnavaila
 from .backend import Sighting
 from .core import Core, about, may_pass
 from .event import ServerEvent
+from .feed import Feed
 from .flow import Flow, Signal, StartSocket, Watch, sleep
 from .routes.server_routes import system_stats
-from .run import Feed, Run
+from .run import Run
 from .run_event import Outcome, RunEvent
 from .submission import remove_double
 from .web_socket import DueCall, Listener
@@ -195,6 +196,7 @@ class Wait:
         """
         run = self.run
         seen = yield from self.core.recognition.likely.find(self.core, run.prompt_id)
+        run.server_back()
         if (yield from self._recorded(seen)):
             return True
         if seen is not None:
@@ -210,6 +212,7 @@ class Wait:
 
     def _ended(self) -> Flow[bool]:
         seen = yield from self.core.recognition.likely.ended(self.core, self.run.prompt_id)
+        self.run.server_back()
         return (yield from self._recorded(seen))
 
     def _recorded(self, seen: Sighting | None) -> Flow[bool]:
@@ -278,6 +281,7 @@ class Wait:
         now = self.core.clock()
         self._away = self._away if self._away is not None else now
         self._trouble = str(error)
+        self.run.server_away(self._trouble)
         if now - self._away > self.core.limits.patience:
             raise ServerUnreachable(
                 f"prompt {self.run.prompt_id} was queued, but the server has not answered for "

@@ -20,7 +20,7 @@ from typing_extensions import override
 
 from ..batch.record import State
 from ..bounds import SERVED_PREVIEW
-from ..client.run import Feed
+from ..client.feed import Feed
 from ..client.run_event import (
     NodeFinished,
     NodePicture,

@@ -41,6 +41,8 @@ from comfyflow.client import (
     RunQueued,
     RunStarted,
     RunStatus,
+    ServerAway,
+    ServerBack,
     Users,
     resolver,
 )
@@ -251,6 +253,8 @@ def every_kind(event: RunEvent) -> str:
             return "a node"
         case NodeOutputs() | NodeBlocked() | NodeFailed():
             return "the end of a node"
+        case ServerAway() | ServerBack():
+            return "the server"
         case RunDone():
             return "the end"
         case _:
