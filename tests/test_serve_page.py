@@ -7,13 +7,13 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
-from comfynodes import EmptyImage, SaveImage
+from comfynodes import CheckpointLoaderSimple, EmptyImage, LoraLoader, PreviewAny, SaveImage
 from PIL import Image
 
 from comfyflow.client import Client
@@ -180,6 +180,28 @@ def test_where_no_server_has_an_editor_none_is_opened(served: Served) -> None:
     answer = served.http.post(f"{served.done('plain', {})['url']}/open")
     assert (answer.status_code, answer.json()["code"]) == (422, "no_editor")
     assert served.http.post("/jobs/none/open").status_code == 404
+
+
+@workflow
+def described(checkpoint: str = "x.safetensors", loras: Sequence[str] = (), steps: int = 1) -> PreviewAny:
+    """Names files of the server."""
+    model, clip, _ = CheckpointLoaderSimple(ckpt_name=checkpoint)
+    for each in loras:
+        model, clip = LoraLoader(
+            model=model, clip=clip, lora_name=each, strength_model=steps, strength_clip=steps
+        )
+    return PreviewAny(source=model)
+
+
+def test_the_files_that_servers_have_are_listed(tmp_path: Path) -> None:
+    models = [{"checkpoints": ["a.safetensors", "b.safetensors"]}, {"checkpoints": ["c.safetensors"]}]
+    one, other = (Simulator(models=each) for each in models)
+    with one, other, serving(tmp_path / "out", one, other, functions=[described, plain]) as served:
+        found = served.http.get("/workflows/described/choices").json()["choices"]
+        assert sorted(found["checkpoint"]) == ["a.safetensors", "b.safetensors", "c.safetensors"]
+        assert "steps" not in found
+        assert served.http.get("/workflows/plain/choices").json() == {"choices": {}}
+        assert served.http.get("/workflows/none/choices").status_code == 404
 
 
 def test_a_file_of_no_kind_is_a_mistake_of_its_parameter(served: Served) -> None:

@@ -26,6 +26,7 @@ from comfynodes import (
 from PIL import Image
 from pydantic import Field
 
+from comfyflow.recipes import txt2img
 from comfyflow.simulator import Simulator
 from comfyflow.workflows import workflow
 
@@ -269,6 +270,19 @@ def test_every_kind_of_parameter_has_a_field_that_gives_it(browser: Any, served:
     (text,) = opened.done().locator("pre").all_text_contents()
     assert json.loads(text) == values
     opened.check()
+
+
+def test_the_files_of_the_server_are_offered(browser: Any, tmp_path: Path) -> None:
+    models = {"checkpoints": ["a.safetensors", "<b>.safetensors"], "loras": ["c.safetensors"]}
+    with (
+        Simulator(models=models) as simulator,
+        serving(tmp_path / "out", simulator, functions=[txt2img]) as served,
+    ):
+        opened = Opened(browser, served)
+        opened.page.wait_for_selector("datalist", state="attached")
+        names = opened.field("Checkpoint").evaluate("each => [...each.list.options].map(e => e.value)")
+        assert names == sorted(models["checkpoints"])
+        opened.check()
 
 
 def test_seeds_stay_what_they_are(browser: Any, served: Served) -> None:

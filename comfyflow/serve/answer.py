@@ -123,6 +123,12 @@ class WorkflowAnswer(_Answer):
     example: dict[str, Any] = Field(description="Example parameters.")
 
 
+class ChoicesAnswer(_Answer):
+    """The files that the servers have for parameters that name one."""
+
+    choices: dict[str, list[str]] = Field(description="Files by parameter.")
+
+
 class WorkflowsAnswer(_Answer):
     """The served workflows."""
 

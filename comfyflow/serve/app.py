@@ -26,6 +26,7 @@ from ..errors import ComfyflowError
 from ..nearest import did_you_mean
 from .access import Access, ApiKey
 from .answer import (
+    ChoicesAnswer,
     HealthAnswer,
     JobAnswer,
     JobsAnswer,
@@ -33,6 +34,7 @@ from .answer import (
     WorkflowsAnswer,
 )
 from .event_stream import event_stream
+from .file_choices import FileChoices
 from .guard import Guard
 from .job_ledger import KnownJob
 from .job_workflow import job_workflow, open_job
@@ -90,6 +92,7 @@ class _Routes:
     def __init__(self, service: Service, access: Access) -> None:
         self._service = service
         self._access = access
+        self._choices = FileChoices(service)
 
     def add_to(self, app: FastAPI) -> None:
         """Add them to an application."""
@@ -104,6 +107,7 @@ class _Routes:
         add("/healthz", self.health, response_model=HealthAnswer, responses={503: {"model": HealthAnswer}})
         add("/workflows", self.list_workflows, response_model=WorkflowsAnswer)
         add("/workflows/{name}/schema", self.workflow_schema, response_class=_SchemaResponse)
+        add("/workflows/{name}/choices", self.workflow_choices, response_model=ChoicesAnswer)
         for workflow in self._service.workflows.values():
             add(f"/workflows/{workflow.name}/jobs", self._taker(workflow), "POST", **job_operation(workflow))
         add("/workflows/{name}/jobs", self.no_workflow, "POST", include_in_schema=False)
@@ -188,6 +192,12 @@ class _Routes:
         """Return the JSON Schema of a workflow's parameters."""
         self._who(request)
         return _SchemaResponse(self._workflow(name).schema)
+
+    async def workflow_choices(self, request: Request, name: str) -> JSONResponse:
+        """List the files that the servers have for parameters with `x-files`: models, LoRAs, …."""
+        self._who(request)
+        found = await self._choices.of(self._workflow(name))
+        return JSONResponse({"choices": found}, headers={"Cache-Control": "no-store"})
 
     def _workflow(self, name: str) -> ServedWorkflow:
         found = self._service.workflows.get(name)

@@ -52,6 +52,7 @@ const textControl = (entry) => {
   input.autocomplete = "off";
   return {
     element: input, input,
+    offer: (id) => input.setAttribute("list", id),
     read: () => input.value === "" && (entry.needed || entry.nullable || entry.several || entry.loose) ? undefined : input.value,
     write: (value) => { input.value = value === undefined || value === null ? "" : typeof value === "string" ? value : JSON.stringify(value); },
   };
@@ -214,10 +215,13 @@ const listControl = (entry, items, definitions, label) => {
   const element = make("div", "list"), rows = make("div"), fixed = Array.isArray(items);
   element.setAttribute("role", "group");
   let controls = [];
+  let offered = "";
+  const offer = (id) => { offered = id; for (const each of controls) if (each.offer) each.offer(id); };
   const add = (value, focus) => {
     const control = controlOf({ ...resolved(fixed ? items[controls.length] : items, definitions), inner: true }, definitions, label);
     const row = make("div", "beside");
     controls.push(control);
+    if (offered && control.offer) control.offer(offered);
     control.input.setAttribute("aria-label", clean(`${label} ${controls.length}`));
     if (value !== undefined) control.write(value);
     row.append(control.element);
@@ -231,7 +235,7 @@ const listControl = (entry, items, definitions, label) => {
   const clear = () => { controls = []; rows.replaceChildren(); if (fixed) items.forEach(() => add()); };
   clear();
   return {
-    element, input: fixed ? controls[0].input : more, group: true,
+    element, input: fixed ? controls[0].input : more, group: true, offer,
     read: () => {
       const values = controls.map((each) => each.read());
       if (fixed) return values.every((each) => each === undefined) ? undefined : values.map((each) => each ?? null);
@@ -353,6 +357,17 @@ const formOf = (schema) => {
         try { field.write(value); } catch (error) { field.tell(`${field.name} ${error.message}`); }
       });
       return rest ? [] : Object.keys(others);
+    },
+    // Names that fields offer while one writes.
+    offer: (choices) => {
+      for (const [name, names] of Object.entries(choices)) {
+        const field = fields.get(name), offered = make("datalist");
+        if (!field || !field.offer) continue;
+        offered.id = `offered-${counted += 1}`;
+        offered.append(...names.map((each) => new Option("", clean(each))));
+        field.element.append(offered);
+        field.offer(offered.id);
+      }
     },
     // What the service says is wrong; gives what belongs to no field.
     tell: (problems) => {

@@ -147,7 +147,12 @@ const choose = async (name) => {
   for (const link of $("workflows").querySelectorAll("a")) {
     if (link.dataset.name === current) link.setAttribute("aria-current", "page"); else link.removeAttribute("aria-current");
   }
-  if (!forms.has(current)) forms.set(current, build(workflow, await get(workflow.schema_url)));
+  if (!forms.has(current)) {
+    const built = build(workflow, await get(workflow.schema_url));
+    forms.set(workflow.name, built);
+    // Without them a name is written by hand.
+    get(`/workflows/${encodeURIComponent(workflow.name)}/choices`).then(({ choices }) => built.form.offer(choices), () => {});
+  }
   if (current === workflow.name) $("form").replaceChildren(forms.get(current).place);
   return forms.get(workflow.name);
 };
