@@ -17,7 +17,7 @@ from PIL import Image
 
 from comfyflow import Workflow, workflow
 from comfyflow.client import Limits
-from comfyflow.client.flow import Answer, Flow, Forward, Request
+from comfyflow.client.flow import Answer, Flow, Forward, Request, sleep
 from comfyflow.client.run_event import NodeOutputs, RunDone, RunEvent, RunStarted
 from comfyflow.errors import (
     ClientError,
@@ -191,6 +191,34 @@ def test_more_runs_than_the_proxy_has_streams(client: Any, server: Simulator) ->
     server.faults.slow_nodes = {None: 0.05}
     handles = [client.submit(red()) for _ in range(12)]
     assert [len(handle.result(SECONDS).files) for handle in handles] == [1] * 12
+
+
+def test_the_first_prompts_come_at_once_from_many_threads(connect: Connect, server: Simulator) -> None:
+    """The proxy refuses the first form of a label, and does so for each that was sent with it."""
+
+    def together(request: Request, forward: Forward) -> Flow[Answer]:
+        if request.method == "POST" and request.path == "/api/v2/jobs":
+            arrived.append(request)
+            if len(arrived) == 6:
+                all_there.set()
+            while not all_there.is_set():
+                yield from sleep(0.01)
+        return (yield from forward(request))
+
+    arrived: list[Request] = []
+    all_there = threading.Event()
+    client = connect(middleware=[together])
+    found: list[int] = []
+
+    def run() -> None:
+        found.append(len(client.run(red(), timeout=SECONDS).files))
+
+    threads = [threading.Thread(target=run) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(SECONDS)
+    assert found == [1] * 6
 
 
 # Cancelling, taking up

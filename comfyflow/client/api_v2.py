@@ -10,9 +10,10 @@ this package gives the prompt, and is found by it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
 from ..errors import ServerError, ServerUnreachable
 from ..graph.prompt import sources_of
@@ -62,6 +63,9 @@ _MISSING: Final[list[dict[str, Any]]] = [
     }
 ]
 
+Label: TypeAlias = Callable[[str], object]
+"""A form of the label of a job: servers differ in what they take."""
+
 
 class ApiV2:
     """A Comfy API v2 server, as one client knows it."""
@@ -72,7 +76,7 @@ class ApiV2:
     keeps_ids: ClassVar[bool] = False
 
     def __init__(self) -> None:
-        self._labels = [_as_map, _as_text]
+        self._labels: list[Label] = [_as_map, _as_text]
         """The forms that a job's label may have, the likeliest first."""
 
     def refuse(self, options: RunSettings) -> None:
@@ -116,7 +120,8 @@ class ApiV2:
         doubtful, attempt = False, 0
         while True:
             pause = core.jitter(attempt)
-            request = self._submission(core, run, submission, prepared)
+            label = next(iter(self._labels), None)
+            request = self._submission(core, run, submission, prepared, label)
             failure: ServerError | ServerUnreachable
             try:
                 answer = yield from ask(core, request)
@@ -132,7 +137,7 @@ class ApiV2:
                     doubtful = True
                     failure = error_of(core, request, answer)
                     break
-                if self._wants_other_label(answer, code):
+                if label is not None and self._refuses(label, answer, code):
                     continue
                 failure = error_of(core, request, answer)
                 if answer.status in (400, 422):
@@ -179,19 +184,21 @@ class ApiV2:
         jobs = map(read_api_job, array_or_empty(said.get("jobs")))
         return next((job for job in jobs if job is not None and job.label == label), None)
 
-    def _wants_other_label(self, answer: Answer, code: str) -> bool:
+    def _refuses(self, label: Label, answer: Answer, code: str) -> bool:
         """Whether a job was refused only because of the form of its label: then it is sent with another."""
         said = answer.content[:4096]
         refused = answer.status in (400, 422) and code != "invalid_workflow" and b"metadata" in said
-        if refused and self._labels:
-            del self._labels[0]
-            return True
-        return False
+        if refused:
+            with contextlib.suppress(ValueError):  # of many that were sent at once, each is refused
+                self._labels.remove(label)
+        return refused
 
-    def _submission(self, core: Core, run: Run, submission: Submission, prepared: Source) -> Request:
+    def _submission(
+        self, core: Core, run: Run, submission: Submission, prepared: Source, label: Label | None
+    ) -> Request:
         body: dict[str, Any] = {"workflow": _workflow(submission)}
-        if self._labels:
-            body["metadata"] = self._labels[0](run.prompt_id)
+        if label is not None:
+            body["metadata"] = label(run.prompt_id)
         key = (submission.extra_data or {}).get(_PARTNER_KEY)
         if key is not None:
             body["extra_data"] = {_PARTNER_KEY: key}
