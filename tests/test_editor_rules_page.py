@@ -25,4 +25,6 @@ def test_every_fact_is_listed_with_the_releases_that_changed_it() -> None:
 
 
 def test_the_page_names_the_releases_that_are_known() -> None:
-    assert f"A release before 1.{OLDEST.minor} or after 1.{NEWEST.minor} is not known" in " ".join(PAGE.split())
+    assert f"A release before 1.{OLDEST.minor} or after 1.{NEWEST.minor} is not known" in " ".join(
+        PAGE.split()
+    )
