@@ -28,7 +28,7 @@ LAWS := $(wildcard tests/test_*_laws.py tests/test_*_properties.py tests/test_st
 WHEEL ?= .venv-wheel
 NEWEST ?= .venv-newest
 
-.PHONY: help demo docs test test-lowest test-slow test-deep test-newest check stale stubs bench wheel clean
+.PHONY: help demo docs test test-lowest test-slow test-deep test-newest check stale stubs bench wheel release clean
 .DEFAULT_GOAL := test
 
 help: ## list the targets
@@ -89,8 +89,9 @@ test-deep: $(VENV)/.dev ## look for new examples against every law; takes hours
 
 test-newest: ## run tests with the newest versions of all dependencies, pre-releases too, and the newest editor
 	$(PYTHON) -m venv --clear $(NEWEST)
-	$(NEWEST)/$(SCRIPTS)/python -m pip install --quiet --pre --upgrade --editable '.[test]' comfyui-frontend-package
+	$(NEWEST)/$(SCRIPTS)/python -m pip install --quiet --pre --upgrade --editable '.[test]' comfyui-frontend-package playwright
 	$(NEWEST)/$(SCRIPTS)/python -m pytest -q $(LOWEST_TESTS) tests/test_simulator_frontend.py
+	$(NEWEST)/$(SCRIPTS)/python -m pytest -q -m slow tests/test_ground_truth_editor.py -k installed
 
 check: $(VENV)/.dev ## run ruff, mypy, pyright and the import contracts
 	$(BIN)/ruff format --check .
@@ -113,6 +114,10 @@ wheel: $(VENV)/.dev ## build wheel and sdist, check them, install the wheel and 
 	$(PYTHON) -m venv --clear $(WHEEL)
 	$(WHEEL)/$(SCRIPTS)/python -m pip install --quiet "$$(ls dist/*.whl)[test]"
 	$(WHEEL)/$(SCRIPTS)/python -m tools.release try
+
+release: $(VENV)/.dev ## cut a release: make release VERSION=0.3.0, with DRY_RUN=1 to change nothing
+	@test -n "$(VERSION)" || { echo "say which: make release VERSION=0.3.0"; exit 1; }
+	$(BIN)/python -m tools.release $(VERSION) $(if $(DRY_RUN),--dry-run)
 
 stubs: $(VENV)/.dev ## generate the reference package anew
 	$(BIN)/python tools/regenerate_stubs.py

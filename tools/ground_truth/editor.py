@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from comfyflow.schema import Schema
@@ -23,7 +24,7 @@ def answers(schema: Schema, workflows: Mapping[str, Json]) -> dict[str, list[lis
     """
     found: dict[str, list[list[Any]]] = {name: [] for name in workflows}
     for version in EDITORS:
-        for name, prompt in _prompts(schema, version, workflows).items():
+        for name, prompt in prompts(schema, release(version), workflows).items():
             alike = [pair for pair in found[name] if json.dumps(pair[1]) == json.dumps(prompt)]
             if alike:
                 alike[0][0].append(version)
@@ -32,8 +33,15 @@ def answers(schema: Schema, workflows: Mapping[str, Json]) -> dict[str, list[lis
     return found
 
 
-def _prompts(schema: Schema, version: str, workflows: Mapping[str, Json]) -> dict[str, Json | None]:
-    with a_browser() as browser, Simulator(schema, models="listed", frontend=release(version)) as server:
+def prompts(schema: Schema, files: Path, workflows: Mapping[str, Json]) -> dict[str, Json | None]:
+    """What one release makes of workflows, by name; None where it fails.
+
+    Args:
+        schema: The node classes of the server that it is opened on.
+        files: What the release's package has in its folder ``static``.
+        workflows: The workflows by name.
+    """
+    with a_browser() as browser, Simulator(schema, models="listed", frontend=files) as server:
         editor = Editor(browser, server)
         editor.stop_drawing()
         return {name: _prompt(editor, workflow) for name, workflow in workflows.items()}
