@@ -21,6 +21,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from PIL import Image
 
@@ -100,6 +101,21 @@ class Life:
 
     server: Simulator
     starts: list[int] = field(default_factory=list)
+
+    def restart(self) -> None:
+        """Begin the next life, and note where: after the old one's last prompt, before the new one listens.
+
+        Were it noted afterwards, what comes meanwhile would count as the old life's, and a row that the
+        restart had taken as doubled.
+        """
+        start = self.server.start
+
+        def begin() -> Simulator:
+            self.starts.append(len(self.server.prompts))
+            return start()
+
+        with patch.object(self.server, "start", begin):
+            self.server.restart()
 
     def of(self, index: int) -> int:
         return sum(1 for start in self.starts if start <= index)
@@ -189,8 +205,7 @@ def _restarting(lives: list[Life], times: int, out: Path, rows: int, chance: ran
             while completed_rows(out) < mark:
                 if stop.wait(0.05):
                     return
-            life.server.restart()
-            life.starts.append(len(life.server.prompts))
+            life.restart()
 
     thread = threading.Thread(target=restart)
     thread.start()

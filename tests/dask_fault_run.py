@@ -116,9 +116,7 @@ def run_dask_faults(
             found.kills += 1
 
         def restart_server() -> None:
-            life = chance.choice(lives)
-            life.server.restart()
-            life.starts.append(len(life.server.prompts))
+            chance.choice(lives).restart()
 
         acts = [kill_worker] * kills + [kill_scheduler] * schedulers + [restart_server] * restarts
         chance.shuffle(acts)

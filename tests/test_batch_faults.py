@@ -9,9 +9,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
-from tests.batch_fault_run import run_batch_faults
+from comfyflow.batch.row import Row
+from comfyflow.simulator import Simulator
+from tests.batch_fault_run import BatchFaultRun, Both, Life, count_executed, run_batch_faults
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
 
@@ -21,6 +24,30 @@ def test_a_killed_batch_goes_on_and_no_row_is_lost_or_doubled(tmp_path: Path) ->
     assert found.is_right, str(found)
     assert found.kills == 1
     assert found.repeated == 0
+
+
+def test_a_row_that_a_restart_took_is_not_doubled_however_soon_it_comes_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes before whoever has restarted the server goes on is of the new life, too."""
+    prompt = Both().prepare(Row(94, {"n": 94})).source.prompt
+
+    def send() -> None:
+        httpx.post(f"{server.url}/prompt", json={"prompt": prompt}).raise_for_status()
+
+    def start() -> Simulator:
+        started = begin()
+        send()
+        return started
+
+    with Simulator() as server:
+        life, begin = Life(server), server.start
+        send()
+        monkeypatch.setattr(server, "start", start)
+        life.restart()
+        found = BatchFaultRun(1)
+        count_executed(found, [life], tmp_path)
+    assert (found.doubled, found.repeated) == ([], 1)
 
 
 @pytest.mark.slow
