@@ -64,6 +64,10 @@ DRAWN: Final = re.compile(r"\bcircles?\b", re.IGNORECASE)
 """A word that is right where something is drawn."""
 DRAWING: Final = ("layout", "picture", "painting")
 
+PAGES: Final = ("*.md", "docs/**/*.md", "comfyflow/**/*.md", "examples/**/*.md", "findings/*.md")
+"""What is read as prose, apart from code, and from the changelog, which is put together from many hands."""
+_CODE: Final = re.compile(r"^```.*?^```|<!--.*?-->|`[^`]*`", re.DOTALL | re.MULTILINE)
+
 Prose = Iterator[tuple[int, str]]
 
 
@@ -93,10 +97,10 @@ def prose(source: str) -> Prose:
             yield token.start[0], token.string
 
 
-def found(path: Path, source: str) -> list[str]:
+def found(path: Path, read: Prose) -> list[str]:
     drawing = any(name in part for part in path.parts for name in DRAWING)
     lines: list[str] = []
-    for line, wrapped in prose(source):
+    for line, wrapped in read:
         text = _SPACE.sub(" ", wrapped)
         for hit in _ANY.finditer(text):
             if not (drawing and DRAWN.fullmatch(hit[0])):
@@ -114,8 +118,33 @@ def found(path: Path, source: str) -> list[str]:
 def test_messages_and_docstrings_are_idiomatic(room: str) -> None:
     assert files(room)
     read = ((path.relative_to(ROOT), path.read_text(encoding="utf-8")) for path in files(room))
-    wrong = [line for path, source in read for line in found(path, source)]
+    wrong = [line for path, source in read for line in found(path, prose(source))]
     assert not wrong, "\n".join(["", *wrong])
+
+
+def paragraphs(page: str) -> Prose:
+    """Each paragraph of a page, or row of a table, with its line and without code."""
+    bare = _CODE.sub(lambda code: "`…`" + "\n" * code[0].count("\n"), page)
+    for paragraph in re.finditer(r"^\|.*$|(?:^(?!\|).*\S.*\n?)+", bare, re.MULTILINE):
+        yield bare.count("\n", 0, paragraph.start()) + 1, paragraph[0]
+
+
+def test_pages_are_idiomatic() -> None:
+    pages = sorted({path for pattern in PAGES for path in ROOT.glob(pattern)} - {ROOT / "CHANGELOG.md"})
+    assert len(pages) > 50
+    read = ((path.relative_to(ROOT), path.read_text(encoding="utf-8")) for path in pages)
+    wrong = [line for path, page in read for line in found(path, paragraphs(page))]
+    assert not wrong, "\n".join(["", *wrong])
+
+
+def test_code_on_a_page_is_not_prose() -> None:
+    page = "A file that\nis no `is told` file.\n\n```\nsuch a\n```\n| a | told |\n"
+    assert list(paragraphs(page)) == [
+        (1, "A file that\nis no `…` file.\n"),
+        (4, "`…`\n"),
+        (7, "| a | told |"),
+    ]
+    assert [line.split(":")[1] for line in found(Path("page.md"), paragraphs(page))] == ["1", "7"]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +157,7 @@ def test_messages_and_docstrings_are_idiomatic(room: str) -> None:
     ],
 )
 def test_a_turn_on_the_list_is_found(source: str) -> None:
-    assert found(Path("comfyflow/x.py"), source)
+    assert found(Path("comfyflow/x.py"), prose(source))
 
 
 @pytest.mark.parametrize(
@@ -140,4 +169,4 @@ def test_a_turn_on_the_list_is_found(source: str) -> None:
     ],
 )
 def test_what_is_right_is_not(source: str) -> None:
-    assert not found(Path("comfyflow/x.py"), source)
+    assert not found(Path("comfyflow/x.py"), prose(source))
