@@ -142,7 +142,7 @@ class Run:
             self._wake()
 
     def server_away(self, reason: str) -> None:
-        """The server does not answer; told once, however many wait.
+        """Note that the server does not answer; emitted once, however many wait.
 
         Args:
             reason: What went wrong.
@@ -154,7 +154,7 @@ class Run:
                 self._emit(told.ServerAway(self.prompt_id, reason))
 
     def server_back(self) -> None:
-        """The server answers; told where it was away before."""
+        """Note that the server answers; emitted if it was away before."""
         with self._lock:
             if self._away is not None:
                 seconds, self._away = self._clock() - self._away, None
