@@ -37,8 +37,10 @@ const fits = (job) => (!$("of").value || job.workflow === $("of").value) && (!$(
 // A few jobs are heard as they run: those that run before those that wait. The others are asked for.
 const watch = () => {
   const order = { in_progress: 0, pending: 1 }, waiting = open().sort((one, other) => order[one.state] - order[other.state] || other.created - one.created);
-  for (const job of waiting.slice(0, STREAMS)) {
-    if (streams.has(job.id) || streams.size >= STREAMS) continue;
+  const heard = waiting.slice(0, STREAMS), ids = new Set(heard.map(({ id }) => id));
+  for (const [id, stream] of [...streams]) if (!ids.has(id)) { streams.delete(id); stream.abort(); }
+  for (const job of heard) {
+    if (streams.has(job.id)) continue;
     const stream = new AbortController(), card = cards.get(job.id);
     streams.set(job.id, stream);
     follow(job.events, card.hears, stream.signal).finally(() => { if (streams.get(job.id) === stream) streams.delete(job.id); });
