@@ -272,7 +272,8 @@ def test_a_server_that_is_away_is_told_once_and_so_is_that_it_is_back(
 
     def loses(request: Request, forward: Forward) -> Flow[Answer]:
         nonlocal lost
-        if request.path.startswith(("/api/history", "/api/queue")) and server.prompts and lost < 3:
+        asks = request.path.startswith(("/api/history", "/api/queue", "/api/v2/jobs/"))
+        if asks and server.prompts and lost < 3:
             lost += 1
             raise ServerUnreachable("nobody is there")
         return (yield from forward(request))
