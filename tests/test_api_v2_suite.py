@@ -1,4 +1,4 @@
-"""The tests of the client through the real comfy-api-proxy: they pass, but for what the API does not pass on."""
+"""The tests of the client through the real comfy-api-proxy: they pass, but for what the API lacks."""
 
 from __future__ import annotations
 
