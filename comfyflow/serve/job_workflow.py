@@ -11,8 +11,6 @@ from ..batch.refill import Prepared
 from ..batch.row import Row
 from ..client import AsyncClient
 from ..errors import ComfyflowError
-from ..exporter import to_workflow
-from ..exporter.writing import FRONTEND
 from ..source import Source
 from .job_ledger import KnownJob
 from .refusal import Refusal
@@ -34,6 +32,9 @@ async def job_workflow(service: Service, known: KnownJob) -> dict[str, Any]:
     Raises:
         Refusal: The workflow has changed since, is no longer served, or the editor cannot represent it.
     """
+    from ..exporter import to_workflow
+    from ..exporter.writing import FRONTEND
+
     record = known.record
     try:
         prepared = service.maker(allow_paid=True).prepare(Row(record.number, record.parameters))

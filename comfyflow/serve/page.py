@@ -7,8 +7,6 @@ from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from ..picture.picture import template_environment
-
 _FOLDER: Final = Path(__file__).parent / "templates"
 _SCRIPTS: Final = ("service.js", "form.js", "job.js", "page.js")
 
@@ -29,6 +27,8 @@ class Page(NamedTuple):
 @cache
 def service_page() -> Page:
     """The page. Nothing of a workflow is in it: it asks the API, as any client does."""
+    from ..picture.picture import template_environment
+
     environment = template_environment(_FOLDER)
     style = _read("page.css")
     script = '"use strict";\n(() => {\n' + "\n".join(map(_read, _SCRIPTS)) + "})();\n"
