@@ -89,7 +89,7 @@ test-deep: $(VENV)/.dev ## look for new examples against every law; takes hours
 
 test-newest: ## run tests with the newest versions of all dependencies, pre-releases too, and the newest editor
 	$(PYTHON) -m venv --clear $(NEWEST)
-	$(NEWEST)/$(SCRIPTS)/python -m pip install --quiet --pre --upgrade --editable '.[test]' comfyui-frontend-package playwright
+	$(NEWEST)/$(SCRIPTS)/python -m pip install --quiet --pre --upgrade --editable '.[cloud,media,serve,test]' comfyui-frontend-package playwright
 	$(NEWEST)/$(SCRIPTS)/python -m pytest -q $(LOWEST_TESTS) tests/test_simulator_frontend.py
 	$(NEWEST)/$(SCRIPTS)/python -m pytest -q -m slow tests/test_ground_truth_editor.py -k installed
 
