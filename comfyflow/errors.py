@@ -41,7 +41,7 @@
         │   ├── Interrupted         the run was interrupted
         │   └── PromptLost          the prompt is no longer in the queue or the history
         ├── WaitTimeout             the timeout of a wait has passed; a TimeoutError too
-        └── DownloadError           an output file that did not arrive whole
+        └── DownloadError           an output file that did not arrive in full
             └── SaveError           … or that cannot be written here; an OSError too
 
 Catch the branch that you can act on::
@@ -470,7 +470,7 @@ class WaitTimeout(ClientError, TimeoutError):
 
 
 class DownloadError(ClientError):
-    """An output file did not arrive whole, or must not be written to its path."""
+    """An output file did not arrive in full, or must not be written to its path."""
 
 
 class SaveError(DownloadError, OSError):

@@ -112,7 +112,7 @@ class OutputFile:
         """The whole file. It is not kept: a second call fetches it again.
 
         Raises:
-            DownloadError: It did not arrive whole.
+            DownloadError: It did not arrive in full.
             ClientError: The server no longer has it, or the file belongs to an `AsyncClient`:
                 there, ``await file.aread()``.
         """
@@ -147,7 +147,7 @@ class OutputFile:
             The file that was written.
 
         Raises:
-            DownloadError: It did not arrive whole; or `overwrite` is False and there is a file.
+            DownloadError: It did not arrive in full; or `overwrite` is False and there is a file.
             SaveError: It cannot be written here; an `OSError` too.
         """
         with SavedFile.at(path, self.name, overwrite) as saved:
@@ -161,7 +161,7 @@ class OutputFile:
         """The whole file, without blocking the event loop; what `bytes` is where one can wait.
 
         Raises:
-            DownloadError: It did not arrive whole.
+            DownloadError: It did not arrive in full.
             ClientError: The server no longer has it.
         """
         return self._data if self._data is not None else await self._fetcher()._aread_file(self)
@@ -219,7 +219,7 @@ class ImageFile(OutputFile):
             MissingExtraError: Pillow is not installed (``pip install 'comfyflow-dsl[images]'``).
             PIL.UnidentifiedImageError: By its first bytes it is not a picture.
             BoundsError: What it carries beside the picture is larger than it may be.
-            DownloadError: It did not arrive whole.
+            DownloadError: It did not arrive in full.
         """
         from .container import open_picture
 

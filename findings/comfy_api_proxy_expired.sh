@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# comfy-api-proxy asks ComfyUI's history and then its queue. What does it say of a job that ends in between?
+# comfy-api-proxy asks ComfyUI's history and then its queue. What does it report for a job that ends in between?
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 echo "version: comfy-api-proxy 0.1.6, comfy-sdk 0.5.0"
-echo "guess:   a job that ends well is told as queued, running and then succeeded; an ending is told once"
+echo "guess:   a job that succeeds is reported as queued, running and then succeeded; an ending is reported once"
 python3.11 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet --disable-pip-version-check comfy-api-proxy==0.1.6 comfy-sdk==0.5.0
 

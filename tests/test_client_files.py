@@ -153,7 +153,7 @@ def test_a_part_that_is_not_the_one_that_was_asked_for(saved: Callable[..., Path
 
 
 def test_nothing_is_left_of_a_download_that_fails(saved: Callable[..., Path], tmp_path: Path) -> None:
-    with pytest.raises(DownloadError, match="did not arrive whole"):
+    with pytest.raises(DownloadError, match="did not arrive in full"):
         saved(Shelf([0] * 20))
     assert not list(tmp_path.iterdir())
 

@@ -392,7 +392,7 @@ def test_the_list_outlives_a_reload_and_a_restart(browser: Any, simulator: Simul
         opened.page.wait_for_selector(".card")
         assert opened.page.locator(".card pre").first.text_content() == "number 24!"
         opened.page.get_by_role("button", name="Use these values again").first.click()
-        opened.page.get_by_text("greeting is not served any more.").wait_for()
+        opened.page.get_by_text("greeting is no longer served.").wait_for()
         opened.check()
     assert len(jobs) == 25
 

@@ -4,7 +4,7 @@ let counted = 0;
 const number = (value) => typeof value === "number" ? value.toLocaleString("en", { maximumFractionDigits: 10 }) : String(value).replace(/\B(?=(\d{3})+$)/g, ",");
 const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 
-// What an entry takes, with its definitions in place; an alternative "null" is no kind.
+// What an entry takes, with its definitions in place; an alternative "null" does not count.
 const resolved = (entry, definitions, depth = 0) => {
   if (depth > 8 || entry === true || !entry) return {};
   if (typeof entry.$ref === "string") {
@@ -63,7 +63,7 @@ const looseControl = (entry, onlyJson) => {
   const control = textControl({ ...entry, loose: true, "x-multiline": true });
   control.input.rows = onlyJson ? 3 : 1;
   control.input.classList.add("code");
-  control.hint = onlyJson ? "JSON" : "a text, or JSON";
+  control.hint = onlyJson ? "JSON" : "text, or JSON";
   const { read } = control;
   control.read = () => {
     const text = read();
@@ -88,7 +88,7 @@ const numberControl = (entry) => {
     element: input, input,
     read: () => {
       const text = input.value.trim();
-      if (input.validity.badInput) throw new Error("is no number");
+      if (input.validity.badInput) throw new Error("is not a number");
       return text === "" ? undefined : whole && /^-?\d+$/.test(text) ? exact(text) : Number(text);
     },
     write: (value) => { input.value = value ?? ""; if (control.follow) control.follow(); },
@@ -151,7 +151,7 @@ const choiceControl = (entry) => {
     write: (value) => {
       const at = choices.findIndex((each) => same(each, value));
       select.value = at < 0 ? (blank ? "" : "0") : String(at);
-      if (at < 0 && value !== undefined && value !== null) throw new Error(`had ${JSON.stringify(value)}, which is no choice any more`);
+      if (at < 0 && value !== undefined && value !== null) throw new Error(`had ${JSON.stringify(value)}, which is no longer a choice`);
     },
   };
 };

@@ -109,7 +109,7 @@ const told = (job, progress) => {
   return name ? `Running ${name}${percent}` : "Running";
 };
 
-// What a card can do beside: `again` fills the form, `gone` is told of a job that has ended.
+// What a card can also do: `again` fills the form, `gone` is called with a job that has ended.
 const cardOf = (first, acts) => {
   const element = make("li", "card"), head = make("div", "bar"), state = make("span", "state"), when = make("time", "faint");
   const name = make("h3", "", first.workflow), live = make("div", "live"), line = make("span"), bar = make("progress"), preview = make("img", "preview");

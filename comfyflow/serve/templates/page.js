@@ -160,10 +160,10 @@ const choose = async (name) => {
 };
 const named = () => { try { return decodeURIComponent(location.hash.slice(2)); } catch { return ""; } };
 const useAgain = (job) => guard(async () => {
-  if (!workflows.some(({ name }) => name === job.workflow)) { warn(`${job.workflow} is not served any more.`); return; }
+  if (!workflows.some(({ name }) => name === job.workflow)) { warn(`${job.workflow} is no longer served.`); return; }
   if (current !== job.workflow) history.replaceState(null, "", `#/${encodeURIComponent(job.workflow)}`);
   const { form, general, place } = await choose(job.workflow), others = form.write(job.parameters);
-  general.textContent = others.length ? clean(`There is no parameter ${others.join(", ")} any more.`) : "";
+  general.textContent = others.length ? clean(`There is no longer a parameter ${others.join(", ")}.`) : "";
   place.scrollIntoView({ block: "start" });
   const first = place.querySelector("input, textarea, select");
   if (first) first.focus({ preventScroll: true });
