@@ -46,6 +46,12 @@ TAKEN, REFUSED = "taken", "refused"
 GOOD: Final = frozenset({TAKEN, REFUSED})
 
 
+REACHING: Final = frozenset(
+    {"subprocess.Popen", "os.system", "os.exec", "os.spawn", "os.posix_spawn", "os.fork", "socket.connect"}
+)
+"""What nothing does that only reads."""
+
+
 @dataclass
 class Found:
     """What became of many inputs.
@@ -220,10 +226,7 @@ class Reader:
             folders = [held for held in arguments[len(paths) :] if isinstance(held, int)]
             for path, held in zip_longest(paths, folders[-len(paths) :], fillvalue=-1):
                 self._check_path(event, path, held)
-        elif event == "subprocess.Popen":
-            if arguments[0] != sys.executable:  # gen-stubs lets another Python compile
-                self._seen.append(f"{event} {arguments[0]}")
-        elif event in ("os.system", "os.exec", "os.spawn", "os.posix_spawn", "os.fork", "socket.connect"):
+        elif event in REACHING:
             self._seen.append(f"{event} {arguments!r:.200}")
 
     def _check_path(self, event: str, path: str | bytes, folder: int = -1) -> None:

@@ -204,7 +204,7 @@ def test_templates_print_only_what_was_checked() -> None:
 
 
 def test_a_module_that_does_not_compile_is_found_among_many(tmp_path: Path) -> None:
-    """Where there is much, another Python compiles half of it; whichever half, it is found."""
+    """Where there is much, not all of it is compiled; whatever does not compile, is found."""
     package = small()
     many = {f"pack/more{number}.py": f"{HEADER}x = 1\n" + "# long\n" * 10_000 for number in range(4)}
     for path, text in many.items():
