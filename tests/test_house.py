@@ -177,3 +177,10 @@ def test_the_repository_speaks_of_the_project_alone() -> None:
         if forbidden.search(line) and not allowed.search(line)
     ]
     assert found == []
+
+
+def test_what_goes_into_the_sdist_stands_at_the_top() -> None:
+    """A pattern without a slash in front means every file of that name, deep in a folder too."""
+    included = project()["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    assert [pattern for pattern in included if not pattern.startswith("/")] == []
+    assert all((ROOT / pattern.lstrip("/")).exists() for pattern in included)
