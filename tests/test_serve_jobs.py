@@ -183,11 +183,11 @@ def test_jobs_of_a_workflow_that_is_not_served_any_more_wait_for_it(
     with Simulator(step_seconds=0.02) as simulator:
         with serving(out, simulator, functions=[slow, quick], depth=1) as served:
             runs = served.job("slow", {"steps": 5000}).json()
-            until(lambda: served.http.get(runs["url"]).json()["progress"] is not None)
+            until(lambda: served.http.get(runs["url"]).json()["progress"] is not None, 60)
             waits, cancelled, taken = (served.job("quick", {"color": n}).json() for n in (20, 21, 22))
         command = [sys.executable, "-m", "comfyflow", "batch", "cancel", str(out / "ledger.sqlite")]
         with serving(out, simulator, functions=[slow], depth=1) as served:
-            until(lambda: "jobs of 'quick' wait until it is served again" in caplog.text)
+            until(lambda: "jobs of 'quick' wait until it is served again" in caplog.text, 60)
             served.http.delete(runs["url"])
             assert served.done("slow", {"steps": 1})["state"] == "completed"
             assert served.http.get(waits["url"]).json()["state"] == "pending"
@@ -197,6 +197,7 @@ def test_jobs_of_a_workflow_that_is_not_served_any_more_wait_for_it(
                 assert served.events(job["events"])[-1][1]["state"] == "completed"
             assert served.http.get(cancelled["url"]).json()["state"] == "cancelled"
             runs = served.job("slow", {"steps": 5000}).json()
+            until(lambda: served.http.get(runs["url"]).json()["progress"] is not None, 60)
             last = served.job("quick", {"color": 23}).json()
         with serving(out, simulator, functions=[slow], depth=1) as served:
             subprocess.run(command, check=True, timeout=60)
@@ -209,21 +210,21 @@ def test_a_job_whose_workflow_is_gone_is_looked_for_where_it_was_sent(tmp_path: 
     with Simulator(step_seconds=0.02) as simulator:
         with serving(out, simulator, functions=[slow, quick], depth=1) as served:
             kept = served.job("slow", {"steps": 100}).json()
-            until(lambda: served.http.get(kept["url"]).json()["progress"] is not None)
+            until(lambda: served.http.get(kept["url"]).json()["progress"] is not None, 60)
         with serving(out, simulator, functions=[quick], depth=1) as served:
             assert served.events(kept["events"])[-1][1]["state"] == "completed"
             assert served.done("quick", {"color": 30})["state"] == "completed"
         with serving(out, simulator, functions=[slow, quick], depth=1) as served:
             lost = served.job("slow", {"steps": 3000}).json()
-            until(lambda: served.http.get(lost["url"]).json()["progress"] is not None)
+            until(lambda: served.http.get(lost["url"]).json()["progress"] is not None, 60)
         port = int(simulator.url.rpartition(":")[2])
     with Simulator(port=port, step_seconds=0.02):  # which knows nothing of it
         with serving(out, simulator.url, functions=[quick], depth=1) as served:
-            until(lambda: served.http.get(lost["url"]).json()["state"] == "pending")
+            until(lambda: served.http.get(lost["url"]).json()["state"] == "pending", 60)
             assert served.done("quick", {"color": 31})["state"] == "completed"
             assert served.http.get(lost["url"]).json()["state"] == "pending"
         with serving(out, simulator.url, functions=[slow, quick], depth=1) as served:
-            until(lambda: served.http.get(lost["url"]).json()["progress"] is not None)
+            until(lambda: served.http.get(lost["url"]).json()["progress"] is not None, 60)
             assert served.http.delete(lost["url"]).json()["state"] == "cancelled"
 
 
