@@ -74,8 +74,8 @@ BOMB = gzip.compress(gzip.compress(b"\0" * (300 * MIB), 9), 9)
     [
         (packed(gzip.compress(b"\0" * (64 * MIB), 9)), "answer"),
         (packed(zlib.compress(b"\0" * (64 * MIB), 9), "deflate"), "answer"),
-        (packed(BOMB, "gzip, gzip"), "packed as 'gzip, gzip'"),
-        (packed(b"\x1b\xff\xff", "br"), "packed as 'br'"),
+        (packed(BOMB, "gzip, gzip"), "compressed as 'gzip, gzip'"),
+        (packed(b"\x1b\xff\xff", "br"), "compressed as 'br'"),
         (endless, "larger than 1 MiB; to allow it, set COMFYFLOW_BOUNDS=answer="),
     ],
     ids=["gzip", "deflate", "twice", "another", "endless"],

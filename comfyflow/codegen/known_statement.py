@@ -1,6 +1,6 @@
 """Statements of generated modules that need no compiling: of forms that Python takes, whatever is in them.
 
-Compiling finds what is no Python. It takes a third of a generation, most of it for what is the same in every
+Compiling finds what is not Python. It takes a third of a generation, most of it for what is the same in every
 class. A statement that one of these forms describes to the last character is Python, so only the others are
 compiled. The forms are stricter than Python: names are ASCII and no keywords, texts are literals on one line,
 nothing is nested deep, and nothing is called but what builds a node.
