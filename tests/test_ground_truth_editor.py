@@ -37,7 +37,8 @@ def test_the_installed_release_sends_what_we_foretell() -> None:
         pytest.skip("no editor is installed: pip install comfyui-frontend-package")
     version = version_of("comfyui-frontend-package")
     sent = prompts(shipped_truth.schema(), Path(package.origin).with_name("static"), GIVEN)
-    ours = {name: foretold(workflow, version) for name, workflow in GIVEN.items()}
+    minor = ".".join(version.split(".")[:2])  # of a pre-release, too
+    ours = {name: foretold(workflow, minor) for name, workflow in GIVEN.items()}
     differ = {
         name: (seen(sent[name]), seen(ours[name])) for name in GIVEN if seen(sent[name]) != seen(ours[name])
     }
