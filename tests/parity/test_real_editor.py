@@ -66,8 +66,14 @@ EDITORS = {
 
 PACKS = [("node_packs", OLD), ("node_packs/1.58.1", NEW)]
 
-MADE_UP = {("LoadAudio", "audioUI"), ("Load3D", "image"), ("Preview3D", "image"), ("SaveGLB", "image")}
-"""What the editor puts in by itself: the audio player's file, the picture of a 3D view."""
+MADE_UP = {
+    ("LoadAudio", "audioUI"),
+    ("Load3D", "image"),
+    ("Preview3D", "image"),
+    ("Preview3DAdvanced", "viewport_state"),
+    ("SaveGLB", "image"),
+}
+"""What the editor puts in by itself: the audio player's file, the picture of a 3D view and its camera."""
 
 pytestmark = [pytest.mark.slow, needs_data]
 
@@ -239,16 +245,22 @@ def the_editor(schema: Schema, version: str) -> Generator[Editor, None, None]:
         yield editor
 
 
-@cache
 def package(server: str) -> str:
-    """A package with the node classes of a server, which programs can import."""
+    """A package with the node classes of a server, which programs can import in this test."""
     if server == "0.33.0":
         return "comfynodes"
     name = f"nodes_of_{server.replace('.', '_')}"
+    folder = str(written_package(server, name))
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    return name
+
+
+@cache
+def written_package(server: str, name: str) -> Path:
     folder = Path(tempfile.mkdtemp())
     generate(recorded_schema(server, models=False), Options(docs=False)).write(folder / name)
-    sys.path.insert(0, str(folder))
-    return name
+    return folder
 
 
 def part(cases: Iterable[T], every: int) -> list[T]:
