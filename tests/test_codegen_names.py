@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import keyword
 import random
+from collections.abc import Iterator
 
 import comfynodes
 import pytest
@@ -21,7 +22,7 @@ from comfyflow.codegen.name import (
     python_name,
 )
 from comfyflow.codegen.package_plan import python_names
-from comfyflow.schema import load_schema, package
+from comfyflow.schema import NodeSchema, load_schema, package
 from tests.generated import node
 
 
@@ -192,6 +193,14 @@ def test_a_class_is_called_as_the_package_calls_it() -> None:
         for entry in differ:
             owner = inspect.signature(made).parameters if entry.kind == "input" else vars(made)
             assert entry.name in owner
+
+
+def test_a_class_that_keeps_its_name_needs_no_others() -> None:
+    def others() -> Iterator[NodeSchema]:
+        raise AssertionError
+        yield
+
+    assert python_names(package.reference_schema()["KSampler"], others())[0] == "KSampler"
 
 
 def test_names_that_differ_are_told_of_that_class_alone() -> None:

@@ -23,7 +23,7 @@ from comfyflow.testing import strategies
 from comfyflow.validate import validate_prompt
 
 ROOT = Path(comfyflow.__file__).parent
-GIVEN_AS_DATA = {"simulator/loop_classes.py"}
+GIVEN_AS_DATA = {"simulator/live_schema.py"}
 """What holds an /object_info."""
 
 

@@ -25,7 +25,7 @@ from .streams import say
 
 if TYPE_CHECKING:
     from ..codegen import Renamed
-    from ..schema import Schema
+    from ..schema import NodeSchema, Schema
 
 
 @click.command("nodes")
@@ -68,7 +68,11 @@ def _in_python(schema: Schema, class_type: str, package: str | None) -> Iterator
     """
     from ..codegen.package_plan import python_names
 
-    name, differ = python_names(schema[class_type], [schema[known] for known in sorted(schema)])
+    def nodes() -> Iterator[NodeSchema]:
+        for known in sorted(schema):
+            yield schema[known]
+
+    name, differ = python_names(schema[class_type], nodes())
     if package is not None:
         yield f"in Python: from {package} import {name}"
     else:

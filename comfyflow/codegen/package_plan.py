@@ -17,7 +17,7 @@ from .class_plan import ClassPlanner, matched_templates
 from .code import Code
 from .combo import ChoiceAlias, ChoiceAliases, fixed_choices
 from .module_path import IMPORTED, RESERVED, ModulePath, module_paths
-from .name import PythonName, class_names, former_names
+from .name import PythonName, class_name, class_names, former_names
 from .socket_type import SocketClass, SocketTypes, is_any, walk_inputs
 
 DEFAULT_MAX_CHOICES: Final = 100
@@ -170,9 +170,11 @@ def python_names(node: NodeSchema, nodes: Iterable[NodeSchema]) -> tuple[str, li
 
     Args:
         node: One of them.
-        nodes: They are sorted by their class types.
+        nodes: They are sorted by their class types. Where the class keeps its own name, as every identifier
+            does, they are not gone through: a server need not be asked for them.
     """
-    heads = [replace(each, inputs=(), outputs=(), raw={}) for each in nodes]
+    keeps = class_name(node.class_type, IMPORTED | RESERVED) == node.class_type
+    heads = [replace(each, inputs=(), outputs=(), raw={}) for each in ([node] if keeps else nodes)]
     paths, _ = module_paths({each.python_module for each in heads})
     alone = plan_package([node], Options(docs=False))
     differ = [entry for entry in alone.renamed if entry.kind in ("input", "output")]
