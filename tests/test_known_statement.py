@@ -164,6 +164,7 @@ def test_a_plain_class_is_known() -> None:
         ("value", "01"),
         ("value", '"é"'),
         ("arguments", "x: int, x: int"),
+        ("arguments", "__x: int, _A__x: int"),
         ("arguments", "self: int"),
         ("arguments", "class: int"),
         ("arguments", "None: int"),
@@ -187,6 +188,12 @@ def test_what_is_no_python_or_does_more_is_compiled(gap: str, text: str) -> None
     statement = CLASS.format(**{**PLAIN, gap: text})
     assert not is_known(statement)
     assert list(doubtful(statement)) == [statement]
+
+
+def test_a_module_that_python_takes_for_the_future_is_compiled() -> None:
+    statement = "if TYPE_CHECKING:\n    from .{} import (\n        annotations as annotations,\n    )\n"
+    assert is_known(statement.format("future"))
+    assert not is_known(statement.format("__future__"))
 
 
 @pytest.mark.parametrize("end", ["\\\n", "\r", "x"])

@@ -69,7 +69,7 @@ def _is_class(statement: str) -> bool:
 @cache
 def _plain_forms() -> tuple[re.Pattern[str], ...]:
     listed = rf"(?:        {_NEW_NAME} as {_NEW_NAME},\n)+"
-    module = rf"\.(?:{_NEW_NAME}(?:\.(?=[A-Za-z_])|(?= )))+"
+    module = rf"\.(?:{_PLAIN_NAME}(?:\.(?=[A-Za-z_])|(?= )))+"
     return (
         re.compile(rf"{_NEW_NAME}: TypeAlias = Literal\[\n(?:    (?:{_TEXT}|{_NUMBER}|{_NAME}),\n)+\]\n+"),
         re.compile(rf"if TYPE_CHECKING:\n(?:    from {module} import \(\n{listed}    \)\n)+\n*"),
@@ -91,7 +91,7 @@ def _class_form() -> re.Pattern[str]:
         rf"(?:{_NAME}(?:{of}(?:{texts}|{nested})\])?(?:(?:{dot}| \| |\n +\| ){start}|(?=[,)\n]| = ))){{1,50}}"
     )
     default = rf"(?: = (?:{_TEXT}|{_NUMBER}|{_NAME}|\[\]|\(\)|\{{\}}))?"
-    argument = rf"{_NEW_NAME}: (?:{kind}|\(\n +{kind}\n +\)){default}"
+    argument = rf"{_PLAIN_NAME}: (?:{kind}|\(\n +{kind}\n +\)){default}"
     arguments = rf"(?:\n +)?self(?:,[ \n]+\*(?:,[ \n]+{argument})+)?,?[ \n]*"
     tuple_ = rf'\((?:{_TEXT},?(?: (?=")|(?=\))))*\)'
     passed = rf"(?:{_TEXT}|{_NUMBER}|{tuple_}|{_NAME}(?:\.{_NEW_NAME})?)"
@@ -114,6 +114,8 @@ _NAME: Final = rf"(?!(?:{_KEYWORDS})(?![0-9A-Za-z_]))[A-Za-z_][0-9A-Za-z_]*"
 """A name, or a constant that looks like one."""
 _NEW_NAME: Final = rf"(?!(?:{'|'.join(_CONSTANTS)})(?![0-9A-Za-z_])){_NAME}"
 """A name that may be given to something."""
+_PLAIN_NAME: Final = rf"(?!_){_NEW_NAME}"
+"""One that Python takes everywhere: a class mangles ``__x``, and ``.__future__`` reads as ``__future__``."""
 _ESCAPED: Final = r"""\\(?:[\\'"nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U000[0-9a-f]{5})"""
 _TEXT: Final = rf'"[ !#-\[\]-~]*(?:{_ESCAPED}[ !#-\[\]-~]*)*"'
 _NUMBER: Final = r"-?(?:0|[1-9][0-9]{0,19})(?:\.[0-9]{1,20})?(?:e[+-]?[0-9]{1,3})?(?![0-9A-Za-z_.])"
