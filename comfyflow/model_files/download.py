@@ -213,9 +213,8 @@ class Downloads:
                 out.truncate(start)
                 out.seek(start)
                 progress(done, size)
-                for (
-                    piece
-                ) in answer.iter_raw():  # with our own chunk size, data would be lost if it breaks off
+                # With our own chunk size, data would be lost if it breaks off.
+                for piece in answer.iter_raw():
                     done += len(piece)
                     if done > most:
                         raise ModelFileError(_too_much(file, size, self.bounds))

@@ -84,10 +84,11 @@ def candidates(server: Server) -> list[Json]:
     sent = [row["answers"][-1][1] for row in rows("workflows.jsonl")]
     good = [prompt for prompt in sent if prompt and len(json.dumps(prompt)) < 2000]
     good = [prompt for prompt in good if all(node["class_type"] for node in prompt.values())]
+    accepted = drawn.accepted_prompts(known)
     kinds: list[tuple[str, Any]] = [("sent", prompt) for prompt in good]
-    kinds += [("drawn", prompt) for prompt in drawn.accepted_prompts(known)]
+    kinds += [("drawn", prompt) for prompt in accepted]
     kinds += [("refused", prompt) for prompt in drawn.refused_prompts(known)]
-    kinds += broken.broken([*good, *drawn.accepted_prompts(known)])
+    kinds += broken.broken([*good, *accepted])
     return [{"id": f"{kind}_{number}", "prompt": prompt} for number, (kind, prompt) in enumerate(kinds)]
 
 
