@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from copy import copy
 from functools import partial
 from typing import Any, Final
@@ -85,8 +85,8 @@ class NodeShape:
         self.widgets.extend(added_widgets(node.class_type, rules))
         self.forced: list[bool] | None
         self.forced_count: int
-        self.forced, self.forced_count = self._forced(specs)
-        self.marks: list[bool] = self._marks(specs)
+        self.marks: list[bool]
+        self._note_forced(specs)
         self._variants: dict[tuple[str, ...], NodeShape] = {}
 
     def with_widgets(self, names: tuple[str, ...]) -> NodeShape:
@@ -105,8 +105,7 @@ class NodeShape:
             known.specs = {spec.name: spec for spec in specs}
             known._fill(specs)
             known.widgets.extend(added_widgets(self.class_type, self.rules))
-            known.forced, known.forced_count = known._forced(specs)
-            known.marks = known._marks(specs)
+            known._note_forced(specs)
         return known
 
     def grown_spec(self, entry: InputSchema, name: str) -> InputSpec:
@@ -158,31 +157,33 @@ class NodeShape:
             or (self.class_type == "CustomCombo" and self.rules.custom_combos)
         )
 
-    def _marks(self, specs: list[InputSpec]) -> list[bool]:
-        names = {widget.name for widget in self.widgets if widget.saved}
-        marks: list[bool] = []
-        for spec in specs:
-            if spec.name in names or spec.force_input:
-                marks.append(spec.force_input)
-                if truthy(spec.options.get("control_after_generate")):
-                    marks.append(False)
-        return marks
+    def _note_forced(self, specs: list[InputSpec]) -> None:
+        self.forced, self.forced_count = self._forced(specs)
+        self.marks = _marks(specs, {widget.name for widget in self.widgets if widget.saved})
 
     def _forced(self, specs: list[InputSpec]) -> tuple[list[bool] | None, int]:
         if not any(spec.force_input for spec in specs):
             return None, 0
         names = {widget.name for widget in self.widgets}
-        marks: list[bool] = []
-        count = 0
-        for spec in specs:
-            if spec.name in names or spec.force_input:
-                controlled = truthy(spec.options.get("control_after_generate"))
-                marks.append(spec.force_input)
-                if self.rules.forced_by_input:
-                    count += 2 if controlled or spec.name in SEED_NAMES else 1
-                elif controlled:
-                    marks.append(False)
-        return marks, count if self.rules.forced_by_input else len(marks)
+        if not self.rules.forced_by_input:
+            marks = _marks(specs, names)
+            return marks, len(marks)
+        saved = [spec for spec in specs if spec.name in names or spec.force_input]
+        count = sum(2 if _is_controlled(spec) or spec.name in SEED_NAMES else 1 for spec in saved)
+        return [spec.force_input for spec in saved], count
+
+
+def _marks(specs: list[InputSpec], names: Collection[str]) -> list[bool]:
+    """For each value of these widgets, and of inputs that were widgets once, whether it is of the latter."""
+    marks: list[bool] = []
+    for spec in specs:
+        if spec.name in names or spec.force_input:
+            marks += [spec.force_input, False] if _is_controlled(spec) else [spec.force_input]
+    return marks
+
+
+def _is_controlled(spec: InputSpec) -> bool:
+    return truthy(spec.options.get("control_after_generate"))
 
 
 def _ordered(node: NodeSchema, rules: EditorRules) -> list[InputSchema]:
