@@ -319,13 +319,12 @@ class Parameters(Mapping[str, Parameter]):
 def _unpacked(parameter: inspect.Parameter) -> list[inspect.Parameter]:
     """The parameters in ``**options: Unpack[Options]``; any other is itself."""
     annotation: Any = parameter.annotation
-    origin = typing.get_origin(annotation)
-    if origin is None:
+    kind = next(iter(typing.get_args(annotation)), None)
+    if parameter.kind is not parameter.VAR_KEYWORD or not is_typed_dict(kind):
         return [parameter]
     import typing_extensions
 
-    kind = next(iter(typing.get_args(annotation)), None)
-    if origin is not typing_extensions.Unpack or not is_typed_dict(kind):
+    if typing.get_origin(annotation) is not typing_extensions.Unpack:
         return [parameter]
     return [
         inspect.Parameter(

@@ -18,7 +18,7 @@ HEAVY = {
     "difflib": "for messages",
     "html.entities": "thousands of names",
     "httpx": "the client's",
-    "jinja2": "for pictures and generated code",
+    "jinja2": "for pictures and pages",
     "networkx": "for circles, and whoever asks for the network",
     "numpy": "the simulator's",
     "pydantic": "for parameters as text",

@@ -104,7 +104,7 @@ class WorkflowFunction(Generic[P, R]):
         Args:
             schema: Of the server in use; by default, the one beside the node classes, if there is one.
         """
-        from ..parameters import Parameters  # typing_extensions takes a while
+        from ..parameters import Parameters
         from .narrowing import narrowed
 
         parameters = self.parameters
