@@ -224,3 +224,24 @@ def test_the_program_of_the_page_runs(tmp_path: Path) -> None:
     assert "KSampler" in done.stdout, done.stderr
     assert "success ['output/" in done.stdout
     assert len(list((tmp_path / "output").iterdir())) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it is sent as a signal")
+def test_sigterm_ends_it_while_its_client_says_nothing(tmp_path: Path) -> None:
+    asked = {"protocolVersion": "2025-03-26", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
+    with subprocess.Popen(
+        [sys.executable, *COMMAND],
+        cwd=tmp_path,
+        env={**os.environ, **ENVIRONMENT},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        message = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": asked}
+        process.stdin.write(json.dumps(message) + "\n")
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["id"] == 1
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(SECONDS) == -signal.SIGTERM

@@ -6,7 +6,9 @@ import contextlib
 import inspect
 import os
 import re
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -141,6 +143,9 @@ def mcp(
         )
         agents = AgentServer(bench)
         if port is None:
+            if threading.current_thread() is threading.main_thread():
+                # Nothing can interrupt the thread that waits for the client's next line.
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
             anyio.run(agents.serve_stdio)
             return
         on_start = partial(click.echo, err=True)
