@@ -68,6 +68,10 @@ def test_no_folder_that_is_known_is_told(names: list[str], name: str) -> None:
     assert LocalPaths([folder]).hidden(f"cannot write {folder / name}, so") == f"cannot write {name}, so"
 
 
+def test_a_long_path_without_a_closing_quote_is_read_once() -> None:
+    assert PATHS.hidden("'" + "/a" * 100_000) == "'a"
+
+
 @workflow
 def reading(name: str = "x") -> SaveImage:
     """Reads what is not there."""

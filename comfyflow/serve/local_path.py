@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 _START: Final = r"(?:file:/+|~?/(?!/)|[A-Za-z]:[\\/]|\\\\)"
-_QUOTED: Final = re.compile(rf"""(?<=['"`]){_START}[^'"`\n]*[\\/](?=[^'"`\n]*['"`])""")
+_QUOTED: Final = re.compile(rf"""(?<=['"`]){_START}[^'"`\n]*[\\/](?=[^'"`\n\\/]*['"`])""")
 _FOLDER: Final = r"[^\s\\/'\"`<>|:;,()\[\]{}]+[\\/]+"
 _BARE: Final = re.compile(
     rf"(?<![\w./~)\]\\-])(?:(?:file:/+|~?/(?!/))(?:{_FOLDER})+|(?:[A-Za-z]:[\\/]|\\\\)(?:{_FOLDER})*(?=[^\s\\/]))"
