@@ -32,19 +32,20 @@ async def output_response(request: Request, folder: Path, file: SavedOutput) -> 
     Raises:
         Refusal: It no longer exists.
     """
-    path = folder / file.name
-    whole = request.method == "GET" and "range" not in request.headers
-    found = await asyncio.to_thread(_read, path, _AT_ONCE if whole else -1) if path.parent == folder else None
+    path, tag = folder / file.name, f'"{file.sha256}"'
+    is_known = tag in request.headers.get("if-none-match", "")
+    most = _AT_ONCE if request.method == "GET" and not (is_known or "range" in request.headers) else -1
+    found = await asyncio.to_thread(_read, path, most) if path.parent == folder else None
     if found is None:
         raise Refusal(410, "gone", f"the file {file.name} is not in the folder of the outputs any more")
     known, content = found
-    kind, tag = media_type(file.name), f'"{file.sha256}"'
+    kind = media_type(file.name)
     headers = {
         "ETag": tag,
         "Cache-Control": "private, max-age=31536000, immutable",
         "Content-Security-Policy": _SANDBOX,
     }
-    if tag in request.headers.get("if-none-match", ""):
+    if is_known:
         return Response(status_code=304, headers=headers)
     answer = FileResponse(
         path,

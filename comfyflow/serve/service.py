@@ -173,8 +173,8 @@ class Service:
 
     def _open_ledger(self, folder: Path) -> JobLedger:
         path = folder / LEDGER_NAME
+        self._reader = JobLedger(path)  # first: `_ended` closes it if the other cannot be opened
         self._ledger = JobLedger(path)
-        self._reader = JobLedger(path)
         return self._ledger
 
     def _waits(self, row: Row) -> bool:
