@@ -136,6 +136,27 @@ def test_rows_come_in_their_order_a_page_at_a_time(ledger: Ledger) -> None:
     ]
 
 
+def test_a_row_has_no_files_before_it_is_completed(
+    path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = sent(ledger, 0)
+
+    def files_later(reader: Ledger, first: int, last: int) -> dict[int, tuple[SavedOutput, ...]]:
+        ledger.write([Completed(0, made.prompt_id, 2.0, (SavedOutput("a.png", "9", 3, "00"),))])
+        return files_of(reader, first, last)
+
+    files_of = Ledger._files
+    with Ledger(path) as reader:
+        monkeypatch.setattr(Ledger, "_files", files_later)
+        before = reader.row(0)
+        monkeypatch.undo()
+        after = reader.row(0)
+    assert before is not None
+    assert (before.state, len(before.files)) == ("in_progress", 0)
+    assert after is not None
+    assert (after.state, len(after.files)) == ("completed", 1)
+
+
 def test_processes_that_make_a_ledger_at_once_make_one(path: Path) -> None:
     program = (
         "import sys, pathlib; from comfyflow.batch.ledger import Ledger\n"

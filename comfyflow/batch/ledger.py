@@ -255,8 +255,12 @@ class Ledger:
 
     def _page(self, start: int, states: str, limit: int) -> list[RowRecord]:
         with self._errors():
-            found = self._database.execute(_ROWS, (start, states, limit)).fetchall()
-            files = self._files(found[0][0], found[-1][0]) if found else {}
+            self._database.execute("BEGIN")  # rows and their files at the same moment, whoever writes
+            try:
+                found = self._database.execute(_ROWS, (start, states, limit)).fetchall()
+                files = self._files(found[0][0], found[-1][0]) if found else {}
+            finally:
+                self._database.execute("COMMIT")
         return [_record(row, files.get(row[0], ())) for row in found]
 
     def parameters(self, start: int, stop: int) -> list[str]:
