@@ -87,7 +87,8 @@ class Opened(OpenedPage):
         self.base = str(served.http.base_url)
         super().__init__(browser, f"{self.base}#/{name}", **options)
         self.page.set_default_timeout(60_000)
-        self.page.wait_for_selector("#form form, #key:not([hidden])")
+        self.page.wait_for_selector("#key:not([hidden]), #form form")
+        self.page.wait_for_selector("#key:not([hidden]), #list .card, #none:not([hidden])")
 
     def field(self, title: str) -> Any:
         return self.page.get_by_label(title, exact=False).first
@@ -395,6 +396,77 @@ def test_the_list_outlives_a_reload_and_a_restart(browser: Any, simulator: Simul
         opened.page.get_by_text("greeting is no longer served.").wait_for()
         opened.check()
     assert len(jobs) == 25
+
+
+class Held:
+    """The answer to the next request for an address, as the service gives it now, until it is let go."""
+
+    def __init__(self, page: Any, address: str) -> None:
+        self._page = page
+        self._routes: list[tuple[Any, Any]] = []
+        page.route(address, lambda route: self._routes.append((route, route.fetch())), times=1)
+
+    def wait(self) -> None:
+        """Wait until the service has answered."""
+        for _ in range(6000):
+            if self._routes:
+                return
+            self._page.wait_for_timeout(10)
+        raise AssertionError("there is no such request")
+
+    def let_go(self) -> None:
+        ((route, answer),) = self._routes
+        route.fulfill(response=answer)
+
+
+def test_a_list_that_comes_late_is_put_below_the_job_that_was_sent_meanwhile(
+    browser: Any, simulator: Simulator, tmp_path: Path
+) -> None:
+    with serving(tmp_path / "out", simulator, functions=[greeting]) as served:
+        for n in range(21):
+            served.done("greeting", {"name": f"number {n}"})
+        opened = Opened(browser, served)
+        page = opened.page
+        held = Held(page, "**/jobs?*")
+        page.select_option("#of", "greeting")
+        held.wait()
+        opened.field("Name").fill("the last")
+        opened.run()
+        opened.done()
+        assert page.locator(".card").count() == 1
+        held.let_go()
+        page.wait_for_function("() => document.querySelectorAll('.card').length > 1")
+        shown = page.locator(".card pre").all_text_contents()
+        assert shown == ["the last!", *(f"number {n}!" for n in reversed(range(1, 21)))]
+        page.get_by_role("button", name="Show older jobs").click()
+        page.wait_for_function("() => document.querySelectorAll('.card').length === 22")
+        opened.check()
+
+
+def test_an_answer_that_comes_late_does_not_undo_what_was_heard_since(browser: Any, served: Served) -> None:
+    opened = Opened(browser, served, "greeting")
+    page = opened.page
+    page.evaluate(
+        """() => {
+            window.states = [];
+            new MutationObserver(changes => {
+                for (const { target } of changes) if (target.dataset.state) states.push(target.dataset.state);
+            }).observe(document.body, { subtree: true, attributeFilter: ["data-state"] });
+        }"""
+    )
+    held = Held(page, "**/workflows/greeting/jobs")
+    opened.field("Name").fill("late")
+    page.click("#form button.main")
+    held.wait()
+    served.done("greeting", {"name": "later"})
+    page.select_option("#of", "greeting")
+    page.locator(".card[data-state=completed] pre", has_text="later!").wait_for()
+    page.locator(".card[data-state=completed] pre", has_text="late!").wait_for()
+    before = page.evaluate("states.length")
+    held.let_go()
+    page.locator("#said", has_text="greeting: sent").wait_for(state="attached")
+    assert page.evaluate("states")[before:] == []
+    opened.check()
 
 
 def test_a_job_of_somebody_else_is_followed_too(browser: Any, served: Served) -> None:

@@ -110,11 +110,11 @@ const told = (job, progress) => {
 };
 
 // What a card can also do: `again` fills the form, `gone` is called with a job that has ended.
-const cardOf = (first, acts) => {
+const cardOf = (first, since, acts) => {
   const element = make("li", "card"), head = make("div", "bar"), state = make("span", "state"), when = make("time", "faint");
   const name = make("h3", "", first.workflow), live = make("div", "live"), line = make("span"), bar = make("progress"), preview = make("img", "preview");
   const results = make("div", "results"), buttons = make("div", "buttons"), place = make("p"), details = make("details"), note = make("p", "problem");
-  let job = first, spoken = "", ended_at = -1;
+  let job = first, spoken = "", newest = 0;
   for (const each of [note, place]) each.setAttribute("role", "status");
   element.setAttribute("aria-label", clean(`Job of ${first.workflow}`));
   bar.setAttribute("aria-label", clean(`Progress of ${first.workflow}`));
@@ -133,8 +133,8 @@ const cardOf = (first, acts) => {
     try { await act(); } catch (error) { note.textContent = clean(error.message); } finally { pressed.disabled = false; }
   };
   const cancel = button("Cancel", guarded(async () => {
-    const focused = document.activeElement === cancel || document.activeElement === document.body;
-    update(readJson(await (await request(first.url, { method: "DELETE" })).text()));
+    const focused = document.activeElement === cancel || document.activeElement === document.body, asked = performance.now();
+    updateSince(readJson(await (await request(first.url, { method: "DELETE" })).text()), asked);
     if (focused) again.focus();
   }), `Cancel this job of ${first.workflow}`);
   const again = button("Use these values again", () => acts.again(job));
@@ -177,9 +177,10 @@ const cardOf = (first, acts) => {
     for (const text of Object.values(job.texts).flat()) results.append(make("pre", "", text));
     if (job.state === "completed" && !results.childNodes.length) results.append(make("p", "faint", "It gave no file and no text."));
   };
-  const update = (found) => {
+  const update = (found, asked = performance.now()) => {
     const had = job, ended = ENDED.includes(found.state), fresh = !state.textContent;
     job = found;
+    newest = asked;
     element.dataset.state = job.state;
     state.textContent = STATES[job.state] || job.state;
     const took = job.ended && job.sent ? `, ${seconds(Math.max(0, job.ended - job.sent))}` : "";
@@ -191,18 +192,20 @@ const cardOf = (first, acts) => {
     if (ended && !fresh && had.state !== job.state && acts.speaks(job)) {
       say(`${first.workflow}: ${STATES[job.state]}${job.failure ? `, ${job.failure.message}` : ""}`);
     }
-    if (ended) { ended_at = performance.now(); acts.gone(job); }
+    if (ended) acts.gone(job);
   };
-  update(first);
+  // What was asked for before the newest was heard of may be older than that.
+  const updateSince = (found, asked) => { if (asked > newest) update(found, asked); };
+  element.dataset.created = first.created;
+  update(first, since);
   return {
-    element, update,
-    // What was asked for before the end is heard of is older than the end.
-    updateSince: (found, asked) => { if (asked > ended_at) update(found); },
+    element, updateSince,
     get job() { return job; },
     hears: (event, data) => {
+      if (ENDED.includes(job.state)) return true;  // heard of elsewhere, while this was on its way
       if (event === "state") update(readJson(data));
-      else if (event === "progress" && !ENDED.includes(job.state)) { job = { ...job, progress: readJson(data) }; hear(job.progress); }
-      else if (event === "preview" && !ENDED.includes(job.state)) {
+      else if (event === "progress") { job = { ...job, progress: readJson(data) }; hear(job.progress); }
+      else if (event === "preview") {
         const { image } = JSON.parse(data);
         if (/^data:image\/(png|jpeg);base64,/.test(image)) { preview.src = image; preview.hidden = false; }
       }

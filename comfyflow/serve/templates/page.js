@@ -3,7 +3,7 @@
 const STREAMS = 2;  // a browser opens six connections to a place, for all its tabs
 const PAGE = 20;
 const cards = new Map(), streams = new Map(), forms = new Map(), mine = new Set();
-let workflows = [], editor = false, current = "", next = null, asked = 0, timer = 0;
+let workflows = [], editor = false, current = "", next = null, asked = 0, listed = 0, timer = 0;
 
 // Light or dark
 
@@ -23,12 +23,12 @@ const acts = {
   editor: () => editor,
   speaks: (job) => mine.has(job.id),
 };
-const put = (job, first, since) => {
+const put = (job, since) => {
   const known = cards.get(job.id);
   if (known) { known.updateSince(job, since); return; }
-  const card = cardOf(job, acts);
+  const card = cardOf(job, since, acts), older = [...$("list").children].find((each) => Number(each.dataset.created) < job.created);
+  $("list").insertBefore(card.element, older ?? null);
   cards.set(job.id, card);
-  if (first) $("list").prepend(card.element); else $("list").append(card.element);
   $("none").hidden = true;
 };
 const open = () => [...cards.values()].map(({ job }) => job).filter(({ state }) => !ENDED.includes(state));
@@ -72,8 +72,9 @@ const guard = async (act) => {
 const refresh = () => guard(async () => {
   const turn = asked, since = performance.now(), found = await get(query());
   if (turn !== asked) return;
-  if (!cards.size) next = found.next;
-  for (const job of [...found.jobs].reverse()) put(job, true, since);
+  if (turn !== listed || !cards.size) next = found.next;
+  listed = turn;
+  for (const job of found.jobs) put(job, since);
   const told = new Set(found.jobs.map(({ id }) => id));
   for (const job of open().filter(({ id }) => !told.has(id) && !streams.has(id)).slice(0, PAGE)) {
     const begun = performance.now(), known = await get(job.url), card = cards.get(job.id);
@@ -96,10 +97,10 @@ const list = () => {
   return refresh();
 };
 $("more").addEventListener("click", () => guard(async () => {
-  const turn = asked, last = $("list").lastElementChild, found = await get(next);
+  const turn = asked, since = performance.now(), last = $("list").lastElementChild, found = await get(next);
   if (turn !== asked) return;
   next = found.next;
-  for (const job of found.jobs) put(job, false, performance.now());
+  for (const job of found.jobs) put(job, since);
   settle();
   const following = last && last.nextElementSibling;
   if (following && $("more").hidden) following.querySelector("summary").focus();
@@ -115,10 +116,10 @@ const runs = async (workflow, form, general, submit) => {
   if (!values) return;
   submit.disabled = true;
   try {
-    const [body, kind] = bodyOf(values), job = await send(workflow.jobs, body, kind);
+    const [body, kind] = bodyOf(values), since = performance.now(), job = await send(workflow.jobs, body, kind);
     mine.add(job.id);
     if (fits(job)) {
-      put(job, true, performance.now());
+      put(job, since);
       if (matchMedia("(max-width: 760px)").matches) $("right").scrollIntoView({ block: "start" });
     }
     say(`${workflow.name}: sent`);
