@@ -108,7 +108,7 @@ class NamedServers:
 
     Args:
         urls: The addresses.
-        options: How to connect to they.
+        options: How to connect to them.
         patience: Seconds that one may be away before its rows are sent elsewhere.
     """
 

@@ -99,7 +99,7 @@ class JobServers(NamedServers):
 
     Args:
         urls: The addresses.
-        options: How to connect to they.
+        options: How to connect to them.
         on_run: See `JobServer`.
         allow_paid: See `JobServer`.
         patience: Seconds that one may be away before its rows are sent elsewhere.
