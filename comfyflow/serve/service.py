@@ -9,6 +9,7 @@ import json
 import logging
 import time
 import uuid
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -293,7 +294,7 @@ class Service:
         """
         answer = job_answer(known, self.paths, self.channels.find(known.job.row))
         if known.record.state == "pending":
-            answer["before"] = sum(1 for row in self._open if row < known.job.row)
+            answer["before"] = bisect_left(sorted(self._open), known.job.row)
         return answer
 
     # Jobs
