@@ -404,7 +404,10 @@ class Held:
     def __init__(self, page: Any, address: str) -> None:
         self._page = page
         self._routes: list[tuple[Any, Any]] = []
-        page.route(address, lambda route: self._routes.append((route, route.fetch())), times=1)
+        page.route(address, self._hold, times=1)
+
+    def _hold(self, route: Any) -> None:
+        self._routes.append((route, route.fetch()))
 
     def wait(self) -> None:
         """Wait until the service has answered."""
