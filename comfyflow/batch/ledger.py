@@ -255,7 +255,7 @@ class Ledger:
 
     def _page(self, start: int, states: str, limit: int) -> list[RowRecord]:
         with self._errors():
-            self._database.execute("BEGIN")  # rows and their files at the same moment, whoever writes
+            self._database.execute("BEGIN")  # rows and their files at the same moment, while others write
             try:
                 found = self._database.execute(_ROWS, (start, states, limit)).fetchall()
                 files = self._files(found[0][0], found[-1][0]) if found else {}
