@@ -254,13 +254,9 @@ class Ledger:
         return found[0] if found and found[0].number == number else None
 
     def _page(self, start: int, states: str, limit: int) -> list[RowRecord]:
-        with self._errors():
-            self._database.execute("BEGIN")  # rows and their files at the same moment, while others write
-            try:
-                found = self._database.execute(_ROWS, (start, states, limit)).fetchall()
-                files = self._files(found[0][0], found[-1][0]) if found else {}
-            finally:
-                self._database.execute("COMMIT")
+        with self._transaction("BEGIN"):  # rows and their files at the same moment, while others write
+            found = self._database.execute(_ROWS, (start, states, limit)).fetchall()
+            files = self._files(found[0][0], found[-1][0]) if found else {}
         return [_record(row, files.get(row[0], ())) for row in found]
 
     def parameters(self, start: int, stop: int) -> list[str]:
@@ -311,9 +307,9 @@ class Ledger:
         return found
 
     @contextmanager
-    def _transaction(self) -> Generator[None]:
+    def _transaction(self, begin: str = "BEGIN IMMEDIATE") -> Generator[None]:
         with self._errors():
-            self._database.execute("BEGIN IMMEDIATE")
+            self._database.execute(begin)
             try:
                 yield
                 self._database.execute("COMMIT")
