@@ -14,6 +14,7 @@ const near = new IntersectionObserver((entries) => {
 const source = (element, output, now = false) => {
   if (!KEYED()) { element.src = output.url; return; }
   element.load = () => file(output).then((blob) => {
+    if (element.released) return;
     element.src = URL.createObjectURL(blob);
     element.owned = true;
   }, (error) => element.replaceWith(make("span", "problem", `${output.name}: ${error.message}`)));
@@ -22,6 +23,7 @@ const source = (element, output, now = false) => {
 const release = (within) => {
   for (const each of within.querySelectorAll("img, video, audio")) {
     near.unobserve(each);
+    each.released = true;
     if (each.owned) URL.revokeObjectURL(each.src);
   }
 };
