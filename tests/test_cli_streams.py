@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -306,3 +307,16 @@ def test_a_file_of_that_name_has_its_folder(
     Path("-").write_bytes(DATA)
     assert piped(b"", "hash", "./-").code == 0
     assert piped(b"", "hash", "-").code == 2
+
+
+@pytest.mark.parametrize(
+    "display",
+    [
+        "from comfyflow.cli.progress import display; display(1, as_json=False, quiet=True)",
+        "from comfyflow.cli.batch_display import batch_display as on; on(None, as_json=False, quiet=True)",
+    ],
+)
+def test_what_is_displayed_is_not_printed_by_the_log_too(display: str) -> None:
+    warned = f"import logging; {display}; logging.getLogger('comfyflow.client').warning('away')"
+    told = subprocess.run([sys.executable, "-c", warned], capture_output=True, text=True, timeout=60)
+    assert (told.returncode, told.stderr) == (0, "")

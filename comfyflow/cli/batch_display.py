@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ..batch.report import BatchEvent, RowEvent, ServerEvent, Standing
 from .progress import write_line
-from .streams import plain, say
+from .streams import plain, say, show_events_only
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -144,6 +144,7 @@ def batch_display(standing: Callable[[], Standing], *, as_json: bool, quiet: boo
         as_json: One JSON object per line.
         quiet: Only what went wrong.
     """
+    show_events_only()
     if as_json:
         return BatchJsonLines()
     if quiet:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -24,7 +23,7 @@ from ..client.run_event import (
     ServerAway,
     ServerBack,
 )
-from .streams import plain
+from .streams import plain, show_events_only
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -200,9 +199,7 @@ def display(nodes: int, *, as_json: bool, quiet: bool) -> Display:
         as_json: JSON lines on standard output.
         quiet: Nothing.
     """
-    log = logging.getLogger("comfyflow.client")
-    if not log.handlers:  # it is displayed here; without a handler Python would print warnings, too
-        log.addHandler(logging.NullHandler())
+    show_events_only()
     if as_json:
         return RunJsonLines()
     if quiet:

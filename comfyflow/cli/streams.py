@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 from pathlib import Path
@@ -31,6 +32,16 @@ def say(text: object, *, err: bool = False) -> None:
     """
     # Where none is named, click writes UTF-8 to a terminal that says ASCII.
     click.echo(plain(text), file=sys.stderr if err else sys.stdout)
+
+
+def show_events_only() -> None:
+    """Leave the log of the client to its handlers: a display shows the same events.
+
+    Without a handler, Python would print each warning among what is displayed.
+    """
+    log = logging.getLogger("comfyflow.client")
+    if not log.handlers:
+        log.addHandler(logging.NullHandler())
 
 
 STDIN: Final = "-"
