@@ -365,6 +365,7 @@ def refused(handle: Any) -> None:
 
 
 def test_closing_leaves_no_thread(url: str, server: Simulator) -> None:
+    others = set(threading.enumerate())
     with tireless(server):
         with connected("Client", url) as client:
             handle = client.submit(red())
@@ -372,7 +373,7 @@ def test_closing_leaves_no_thread(url: str, server: Simulator) -> None:
             other = threading.Thread(target=refused, args=(handle,))
             other.start()
         other.join(20)
-        until(lambda: not [each for each in threading.enumerate() if each.name == "comfyflow-events"])
+        until(lambda: all(each.name != "comfyflow-events" for each in {*threading.enumerate()} - others))
         with connected("Client", url) as client:
             client.attach(handle.prompt_id).cancel(SECONDS)
 
