@@ -54,7 +54,7 @@ const view = (outputs, index) => {
   $("viewer-name").textContent = clean(`${output.name} (${index + 1} of ${outputs.length})`);
   $("back").disabled = index === 0;
   $("forth").disabled = index === outputs.length - 1;
-  if (!$("viewer").open) $("viewer").showModal();
+  if (!$("viewer").open) { $("viewer").showModal(); $("viewer-close").focus(); }
 };
 const turn = (by) => { if (viewed[at + by]) view(viewed, at + by); };
 $("back").addEventListener("click", () => turn(-1));
