@@ -54,7 +54,7 @@ class Feed:
 
     @property
     def events(self) -> tuple[RunEvent, ...]:
-        """The number of unread events."""
+        """The unread events, the oldest first."""
         return tuple(self._events)
 
     def wake(self) -> None:
