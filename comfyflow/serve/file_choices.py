@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
 from ..bounds import LISTED_CHOICES
 from ..client import AsyncClient
+from ..client.routes.node_class_routes import class_infos
 from ..errors import ComfyflowError
 from ..json_types import is_array, is_object
 from ..schema import Schema
@@ -25,14 +27,16 @@ _LONGEST: Final = 15.0
 class FileChoices:
     """Asks the servers of a service which files they have.
 
+    A server that is slow delays only those who wait for its answer: there is one request for all who want
+    the same classes of one server, and no server or workflow waits for another.
+
     Args:
         service: The service.
     """
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._kept: dict[str, tuple[float, dict[str, list[str]]]] = {}
-        self._asking = asyncio.Lock()
+        self._asked: dict[tuple[str, tuple[str, ...]], _Asked] = {}
 
     async def of(self, workflow: ServedWorkflow) -> dict[str, list[str]]:
         """The files for each parameter of a workflow that names one, as the servers list them.
@@ -43,20 +47,12 @@ class FileChoices:
         Returns:
             Lists by parameter; a parameter for which no server has any is not there.
         """
-        async with self._asking:
-            since, found = self._kept.get(workflow.name, (-_SECONDS, {}))
-            if time.monotonic() - since >= _SECONDS:
-                found = await self._ask(workflow)
-                self._kept[workflow.name] = time.monotonic(), found
-            return found
-
-    async def _ask(self, workflow: ServedWorkflow) -> dict[str, list[str]]:
         wanted = {
             name: tuple(str(files).rpartition(".")[::2])
             for name, entry in workflow.schema["properties"].items()
             if (files := files_of(entry))
         }
-        classes = sorted({class_type for class_type, _ in wanted.values()})
+        classes = tuple(sorted({class_type for class_type, _ in wanted.values()}))
         servers = self._service.options.servers if wanted else ()
         schemas = await asyncio.gather(*(self._schema(url, classes) for url in servers))
         found: dict[str, dict[str, None]] = {}
@@ -69,17 +65,39 @@ class FileChoices:
                 found.setdefault(name, {}).update(dict.fromkeys(texts))
         return {name: [*files][:LISTED_CHOICES] for name, files in found.items() if files}
 
-    async def _schema(self, url: str, class_types: Sequence[str]) -> Schema:
-        raw: dict[str, Any] = {}
+    async def _schema(self, url: str, classes: tuple[str, ...]) -> Schema:
+        asked = self._asked.get((url, classes))
+        if asked is None or time.monotonic() >= asked.until:
+            asked = _Asked(asyncio.create_task(self._ask(url, classes)))
+            asked.answer.add_done_callback(asked.answered)
+            self._asked[url, classes] = asked
+        return await asyncio.shield(asked.answer)  # a client that leaves must not end it for the others
+
+    async def _ask(self, url: str, classes: tuple[str, ...]) -> Schema:
+        infos: Mapping[str, Mapping[str, Any] | None] = {}
         # A server that is away offers nothing.
         with suppress(ComfyflowError, asyncio.TimeoutError):
-            await asyncio.wait_for(self._infos(url, class_types, raw), _LONGEST)
-        return Schema(raw)
+            async with AsyncClient(url, **self._service.options.options) as client:
+                flow = class_infos(client._core, classes)
+                infos = await asyncio.wait_for(client._driver.drive(flow), _LONGEST)
+        return Schema({name: info for name, info in infos.items() if info is not None})
 
-    async def _infos(self, url: str, class_types: Sequence[str], raw: dict[str, Any]) -> None:
-        async with AsyncClient(url, **self._service.options.options) as client:
-            for class_type in class_types:
-                raw.update(await client.object_info(class_type))
+
+class _Asked:
+    """What a server was asked, and its answer.
+
+    Attributes:
+        answer: The answer, or the request for it.
+        until: The time until which it is used.
+    """
+
+    def __init__(self, answer: asyncio.Task[Schema]) -> None:
+        self.answer: Final = answer
+        self.until: float = math.inf
+
+    def answered(self, _: object) -> None:
+        """Note when the answer came."""
+        self.until = time.monotonic() + _SECONDS
 
 
 def files_of(entry: Mapping[str, Any]) -> str:
