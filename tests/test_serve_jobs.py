@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from comfynodes import EmptyImage, SaveImage
 
 from comfyflow.errors import LedgerError
 from comfyflow.serve.channel import Channels
-from comfyflow.serve.job_ledger import JobLedger
+from comfyflow.serve.job_ledger import JobLedger, KnownJob
 from comfyflow.simulator import Simulator
 from comfyflow.workflows import workflow
 from tests.batches import Texts as TextRows
@@ -258,8 +259,9 @@ def test_a_ledger_of_a_newer_service_is_refused(tmp_path: Path) -> None:
         JobLedger(tmp_path / "ledger.sqlite")
 
 
-def test_a_job_is_shown_while_something_is_written(served: Served) -> None:
-    job = served.done("quick", {"color": 5})
+@contextmanager
+def held_ledger(served: Served) -> Generator[threading.Event]:
+    """Keep the ledger from being written to, until the event is set or the block ends."""
     written, may_end = threading.Event(), threading.Event()
 
     def write(_: JobLedger) -> bool:
@@ -269,11 +271,73 @@ def test_a_job_is_shown_while_something_is_written(served: Served) -> None:
     writing = asyncio.run_coroutine_threadsafe(served.service.ask(write), served.loop)
     assert written.wait(60)
     try:
-        assert served.http.get(job["url"]).json() == job
-        assert served.http.get(job["outputs"][0]["url"]).status_code == 200
+        yield may_end
     finally:
         may_end.set()
     assert writing.result(60)
+
+
+def test_a_job_is_shown_while_something_is_written(served: Served) -> None:
+    job = served.done("quick", {"color": 5})
+    with held_ledger(served):
+        assert served.http.get(job["url"]).json() == job
+        assert served.http.get(job["outputs"][0]["url"]).status_code == 200
+
+
+def test_a_key_whose_request_is_cancelled_answers_with_the_job(served: Served) -> None:
+    service = served.service
+
+    def submit() -> asyncio.Task[tuple[KnownJob, bool]]:
+        quick = service.workflows["quick"]
+        return asyncio.create_task(service.submit(quick, {"color": 7}, key="left"))
+
+    async def sent_twice(may_write: threading.Event) -> tuple[KnownJob, bool]:
+        cancelled = submit()
+        while not service.counts["pending"]:
+            await asyncio.sleep(0)
+        cancelled.cancel()
+        await asyncio.wait({cancelled})
+        assert cancelled.cancelled()
+        again = submit()
+        await asyncio.sleep(0)
+        may_write.set()
+        return await again
+
+    with held_ledger(served) as may_write:
+        twice = asyncio.run_coroutine_threadsafe(sent_twice(may_write), served.loop)
+        known, is_new = twice.result(60)
+    assert not is_new
+    assert [each["id"] for each in served.http.get("/jobs").json()["jobs"]] == [known.job.id]
+    assert served.job("quick", {"color": 7}, Idempotency_Key="left").json()["id"] == known.job.id
+
+
+def test_a_key_whose_request_is_cancelled_and_refused_is_free(served: Served) -> None:
+    service = served.service
+
+    async def cancelled_at_once() -> bool:
+        quick = service.workflows["quick"]
+        sent = asyncio.create_task(service.submit(quick, {"color": 7}, key="left", most=0))
+        await asyncio.sleep(0)
+        sent.cancel()
+        await asyncio.wait({sent})
+        return sent.cancelled()
+
+    assert asyncio.run_coroutine_threadsafe(cancelled_at_once(), served.loop).result(60)
+    assert served.job("quick", {"color": 7}, Idempotency_Key="left").status_code == 202
+
+
+def test_a_key_whose_request_breaks_off_is_free(served: Served) -> None:
+    request = (
+        b"POST /workflows/quick/jobs HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: cut\r\n"
+        b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+    )
+    url = served.http.base_url
+    with socket.create_connection((url.host, url.port or 0), 60) as connection:
+        connection.sendall(request)
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(1024):
+            pass
+    assert served.job("quick", {"color": 7}, Idempotency_Key="cut").status_code == 202
 
 
 def test_who_waits_is_answered_when_the_service_ends(served: Served) -> None:

@@ -109,7 +109,7 @@ class Service:
         self._open: dict[int, OpenJob] = {}
         self._owned: Counter[str] = Counter()
         self._writing: dict[int, asyncio.Future[None]] = {}
-        self._keys: dict[tuple[str, str, str], asyncio.Future[str]] = {}
+        self._taking: dict[tuple[str, str, str], asyncio.Task[KnownJob]] = {}
 
     # Start and end
 
@@ -345,16 +345,15 @@ class Service:
         if key is None:
             return await self._take(workflow, values, owner, most, None, webhook, request), True
         place = (owner, workflow.name, key)
-        while (other := self._keys.get(place)) is not None:
+        while (other := self._taking.get(place)) is not None:
             await asyncio.wait({other})
-        mine = self._keys[place] = asyncio.get_running_loop().create_future()
-        try:
-            known = self.read(lambda ledger: ledger.job_with_key(*place))
-            if known is None:
-                return await self._take(workflow, values, owner, most, key, webhook, request), True
-        finally:
-            del self._keys[place]
-            mine.set_result(key)
+        known = self.read(lambda ledger: ledger.job_with_key(*place))
+        if known is None:
+            # The caller may be cancelled while the job is written; its key is in use until it is.
+            taking = asyncio.create_task(self._take(workflow, values, owner, most, key, webhook, request))
+            self._taking[place] = taking
+            taking.add_done_callback(lambda _: self._taking.pop(place))
+            return await asyncio.shield(taking), True
         if known.job.request != request:
             raise Refusal(
                 422,
