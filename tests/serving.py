@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import threading
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ from comfynodes import (
 )
 
 from comfyflow.batch.driver import DEPTH
+from comfyflow.client import ClientOptions
+from comfyflow.client.flow import Answer, Flow, Forward, Request
+from comfyflow.errors import ServerUnreachable
 from comfyflow.serve.access import Access, ApiKey
 from comfyflow.serve.app import create_app
 from comfyflow.serve.served_workflow import ServedWorkflow
@@ -104,6 +108,18 @@ class Served:
             return [*read_events(answer.iter_lines())]
 
 
+class Outage:
+    """What a server does not answer while `is_on` is set: questions about prompts; a client's middleware."""
+
+    def __init__(self) -> None:
+        self.is_on = threading.Event()
+
+    def __call__(self, request: Request, forward: Forward) -> Flow[Answer]:
+        if self.is_on.is_set() and request.path.startswith(("/api/history", "/api/queue")):
+            raise ServerUnreachable("it does not answer")
+        return (yield from forward(request))
+
+
 def read_events(lines: Iterator[str]) -> Iterator[tuple[str, Any, str]]:
     name = data = number = ""
     for line in lines:
@@ -153,11 +169,15 @@ def serving(
     names: Sequence[str] = (),
     depth: int = DEPTH,
     others: Sequence[ServedWorkflow] = (),
+    outage: Outage | None = None,
     **options: Any,
 ) -> Iterator[Served]:
     """A service that runs in a thread of its own."""
     urls = tuple(each if isinstance(each, str) else each.url for each in servers)
-    known = ServiceOptions(urls, out, {"limits": LIMITS}, depth=depth, **options)
+    connection: ClientOptions = {"limits": LIMITS}
+    if outage is not None:
+        connection["middleware"] = [outage]
+    known = ServiceOptions(urls, out, connection, depth=depth, **options)
 
     made = {each.name: each for each in others} if others else workflows(*functions)
 

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from comfyflow.simulator import Simulator
 from comfyflow.workflows import workflow
 from tests.batches import Texts as TextRows
 from tests.batches import batch, numbered
-from tests.serving import Served, serving
+from tests.serving import Outage, Served, read_events, serving
 from tests.test_client_seed_faults import until
 
 ROOT = Path(__file__).parents[1]
@@ -76,6 +77,31 @@ def test_events_begin_with_the_state_and_end_with_it(served: Served) -> None:
     previews = [data["image"] for name, data, _ in events if name == "preview"]
     assert previews
     assert all(each.startswith("data:image/jpeg;base64,") for each in previews)
+
+
+def test_a_server_that_does_not_answer_and_answers_again_is_heard_of(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    outage = Outage()
+    with serving(tmp_path / "out", simulator, functions=[slow], outage=outage) as served:
+        job = served.job("slow", {"steps": 5000}).json()
+        with served.http.stream("GET", job["events"]) as answer:
+            events = read_events(answer.iter_lines())
+            assert next(data for name, data, _ in events if name == "progress" and "node" in data)
+            with simulator.silent_sockets():
+                outage.is_on.set()
+                (away,) = islice((data for name, data, _ in events if name == "server"), 1)
+                assert away == {"answers": False}
+                told = served.http.get(job["url"]).json()["progress"]
+                assert (told["phase"], told["server_away"]) == ("running", True)
+                outage.is_on.clear()
+                (back,) = islice((data for name, data, _ in events if name == "server"), 1)
+                assert back["answers"]
+                assert back["seconds"] > 0
+                assert "server_away" not in served.http.get(job["url"]).json()["progress"]
+            served.http.delete(job["url"])
+            *_, (last, _, _) = events
+            assert last == "state"
 
 
 def test_who_comes_back_goes_on_where_he_was(served: Served) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,35 +16,16 @@ import pytest
 from comfyflow.serve.access import ApiKey
 from comfyflow.simulator import Simulator
 
-from .real_editor import a_browser
-from .serving import Served, greeting, inverted, plain, serving
+from .served_page import Opened, browser, noise, served, simulator
+from .serving import Served, serving
 from .test_picture import HOSTILE
-from .test_serve_page_opened import Opened, everything, noise
+
+__all__ = ["browser", "served", "simulator"]
 
 pytestmark = pytest.mark.slow
 
 KEY = "a long enough key"
 UNAUTHORIZED = "the server responded with a status of 401"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with a_browser() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[Simulator]:
-    with Simulator(previews=True, step_seconds=0.02) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def served(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    out = tmp_path_factory.mktemp("out")
-    functions = [noise, everything, plain, greeting, inverted]
-    with serving(out, simulator, functions=functions, depth=1) as made:
-        yield made
 
 
 @pytest.mark.parametrize("start", range(0, len(HOSTILE), 2))

@@ -8,142 +8,24 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Optional, Union
+from typing import Any
 
 import pytest
-from comfynodes import (
-    CheckpointLoaderSimple,
-    CLIPTextEncode,
-    EmptyLatentImage,
-    KSampler,
-    PreviewAny,
-    SaveImage,
-    VAEDecode,
-)
 from PIL import Image
-from pydantic import Field
 
 from comfyflow.recipes import txt2img
 from comfyflow.simulator import Simulator
-from comfyflow.workflows import workflow
 
-from .real_editor import OpenedPage, a_browser
-from .serving import Served, greeting, inverted, plain, serving
+from .served_page import Opened, browser, noise, served, simulator
+from .serving import Outage, Served, greeting, plain, serving
+
+__all__ = ["browser", "served", "simulator"]
 
 pytestmark = pytest.mark.slow
 
 LARGE = 2**64 - 1
-
-
-@dataclass
-class Box:
-    width: int
-    height: int = 4
-
-
-@workflow
-def noise(prompt: str, seed: int = 0, steps: int = 3) -> SaveImage:
-    """A picture that takes a while.
-
-    Args:
-        prompt: What to show.
-    """
-    model, clip, vae = CheckpointLoaderSimple(ckpt_name="sd_xl_base_1.0.safetensors")
-    text = CLIPTextEncode(text=prompt, clip=clip)
-    latent = KSampler(
-        model=model, seed=seed, steps=steps, cfg=7.0, sampler_name="euler", scheduler="normal",
-        positive=text, negative=text, latent_image=EmptyLatentImage(width=64, height=64),
-    )  # fmt: skip
-    return SaveImage(images=VAEDecode(samples=latent, vae=vae), filename_prefix="noise")
-
-
-@workflow
-def everything(
-    name: str,
-    note: Optional[str] = None,  # noqa: UP045  # as users write it
-    count: Annotated[int, Field(ge=1, le=50), "How many."] = 3,
-    share: Annotated[float, Field(ge=0, le=1)] = 0.5,
-    bold: bool = False,
-    sure: Optional[bool] = None,  # noqa: UP045
-    mark: Literal["!", "?"] = "!",
-    words: list[str] = [],  # noqa: B006
-    size: tuple[int, int] = (8, 4),
-    box: Optional[Box] = None,  # noqa: UP045
-    either: Union[int, str] = 1,  # noqa: UP007
-    table: dict[str, int] = {},  # noqa: B006
-) -> PreviewAny:
-    """All kinds of parameters."""
-    values = [name, note, count, share, bold, sure, mark, words, size, box and box.width, either, table]
-    return PreviewAny(source=json.dumps(values))
-
-
-class Opened(OpenedPage):
-    """The page, once the jobs are there."""
-
-    def __init__(self, browser: Any, served: Served, name: str = "", **options: Any) -> None:
-        self.base = str(served.http.base_url)
-        super().__init__(browser, f"{self.base}#/{name}", **options)
-        self.page.set_default_timeout(60_000)
-        self.page.wait_for_selector("#key:not([hidden]), #form form")
-        self.page.wait_for_selector("#key:not([hidden]), #list .card, #none:not([hidden])")
-
-    def field(self, title: str) -> Any:
-        return self.page.get_by_label(title, exact=False).first
-
-    def run(self) -> Any:
-        """Send the form, and give the newest card."""
-        cards = self.page.locator(".card").count()
-        self.page.click("#form button.main")
-        self.page.wait_for_function("count => document.querySelectorAll('.card').length > count", arg=cards)
-        return self.page.locator(".card").first
-
-    def done(self, state: str = "completed") -> Any:
-        """The newest card, once its job has ended."""
-        card = self.page.locator(f".card:first-child[data-state={state}]")
-        card.wait_for()
-        return card
-
-    def of_parameters(self) -> dict[str, str]:
-        """The parameters of the newest job, as its card shows them."""
-        lines: list[tuple[str, str]] = (
-            self.page.locator(".card")
-            .first.locator("table tr")
-            .evaluate_all("all => all.map(line => [...line.cells].map(cell => cell.textContent))")
-        )
-        return dict(lines)
-
-    def check(self, *expected: str) -> None:
-        """Nothing went wrong but what was expected, and no request has left the page."""
-        assert [each for each in self.troubles if not any(word in each for word in expected)] == []
-        elsewhere = [url for url in self.requests if not url.startswith((self.base, "data:", "blob:"))]
-        assert elsewhere == []
-        assert self.page.evaluate("window.wasHacked") is None
-
-
 REFUSED = "the server responded with a status of 422"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with a_browser() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[Simulator]:
-    with Simulator(previews=True, step_seconds=0.02) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def served(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    out = tmp_path_factory.mktemp("out")
-    functions = [noise, everything, plain, greeting, inverted]
-    with serving(out, simulator, functions=functions, depth=1) as made:
-        yield made
 
 
 def png(color: str = "red") -> bytes:
@@ -487,3 +369,51 @@ def test_a_job_of_somebody_else_is_followed_too(browser: Any, served: Served) ->
         "() => !document.querySelector('[data-state=pending], [data-state=in_progress]')"
     )
     opened.check()
+
+
+def test_a_job_whose_events_are_refused_is_asked_for(browser: Any, served: Served) -> None:
+    opened = Opened(browser, served, "noise")
+    opened.page.route("**/events", lambda route: route.fulfill(status=403, json={"detail": "not here"}))
+    opened.field("Prompt").fill("x")
+    opened.run()
+    opened.done()
+    opened.check("the server responded with a status of 403")
+
+
+def test_a_job_that_the_service_no_longer_has_leaves_the_list(browser: Any, served: Served) -> None:
+    opened = Opened(browser, served, "noise")
+    page = opened.page
+    page.route("**/events", lambda route: route.fulfill(status=404, json={"detail": "unknown job"}))
+    opened.field("Prompt").fill("gone")
+    opened.field("Steps").fill("5000")
+    opened.run()
+    card = page.locator(".card", has_text="gone")
+    page.locator(".card[data-state=in_progress]", has_text="gone").wait_for()
+    page.route("**/jobs?*", lambda route: route.fulfill(json={"jobs": [], "next": None}))
+    page.route("**/jobs/*", lambda route: route.fulfill(status=404, json={"detail": "unknown job"}))
+    card.wait_for(state="detached")
+    served.http.delete(served.http.get("/jobs?limit=1").json()["jobs"][0]["url"])
+    opened.check("the server responded with a status of 404")
+
+
+def test_a_server_that_does_not_answer_is_shown(browser: Any, simulator: Simulator, tmp_path: Path) -> None:
+    outage = Outage()
+    with serving(tmp_path / "out", simulator, functions=[noise], outage=outage) as served:
+        opened = Opened(browser, served, "noise")
+        page = opened.page
+        opened.field("Prompt").fill("x")
+        opened.field("Steps").fill("5000")
+        opened.run()
+        runs = page.locator(".live", has_text="Running KSampler")
+        is_away = page.locator(".live", has_text="The server does not respond; the job may still run there")
+        runs.wait_for()
+        with simulator.silent_sockets():
+            outage.is_on.set()
+            is_away.wait_for()
+            page.reload()
+            is_away.wait_for()
+            outage.is_on.clear()
+            runs.wait_for()
+        page.get_by_role("button", name="Cancel this job of noise").click()
+        opened.done("cancelled")
+        opened.check()

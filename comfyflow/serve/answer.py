@@ -82,6 +82,9 @@ class ProgressAnswer(_Answer):
     value: float | None = None
     maximum: float | None = None
     finished: bool | None = None
+    server_away: bool | None = Field(
+        None, description="Whether its server does not answer; it may still run there."
+    )
 
 
 class JobAnswer(_Answer):

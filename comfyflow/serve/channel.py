@@ -33,6 +33,8 @@ from ..client.run_event import (
     RunNode,
     RunQueued,
     RunStarted,
+    ServerAway,
+    ServerBack,
 )
 
 _KEPT: Final = 64
@@ -49,7 +51,7 @@ class JobEvent:
     """An event of a job.
 
     Attributes:
-        name: ``state``, ``progress``, ``preview`` or ``text``.
+        name: ``state``, ``progress``, ``server``, ``preview`` or ``text``.
         data: The data, as JSON; None for the whole state.
         id: The position that a reconnecting listener sends; empty for a preview.
         last: Whether it is the last event.
@@ -203,6 +205,12 @@ class Channel:
             self.tell("progress", self.progress)
         elif isinstance(event, NodeText):
             self.tell("text", {**_node(event.node), "text": event.text})
+        elif isinstance(event, ServerAway):  # without its reason, which names the server
+            self.progress = {"phase": "queued", **self.progress, "server_away": True}
+            self.tell("server", {"answers": False})
+        elif isinstance(event, ServerBack):
+            self.progress = {name: value for name, value in self.progress.items() if name != "server_away"}
+            self.tell("server", {"answers": True, "seconds": round(event.seconds, 1)})
 
 
 class ChannelFeed(Feed):

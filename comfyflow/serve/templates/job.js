@@ -103,6 +103,7 @@ const seconds = (value) => value < 60 ? `${value.toFixed(1)} s` : `${Math.floor(
 
 const told = (job, progress) => {
   if (job.state === "pending") return job.before ? `Waiting, ${job.before} before it` : "Waiting for a server";
+  if (progress && progress.server_away) return "The server does not respond; the job may still run there";
   if (!progress || progress.phase === "queued") {
     return progress && progress.ahead ? `In the server's queue, ${progress.ahead} before it` : "In the server's queue";
   }
@@ -177,7 +178,7 @@ const cardOf = (first, since, acts) => {
     gallery.append(...job.outputs.map((each) => shown(each, pictures)));
     if (job.outputs.length) results.append(gallery);
     for (const text of Object.values(job.texts).flat()) results.append(make("pre", "", text));
-    if (job.state === "completed" && !results.childNodes.length) results.append(make("p", "faint", "It gave no file and no text."));
+    if (job.state === "completed" && !results.childNodes.length) results.append(make("p", "faint", "This job has no files and no text."));
   };
   const update = (found, asked = performance.now()) => {
     const had = job, ended = ENDED.includes(found.state), fresh = !state.textContent;
@@ -207,6 +208,7 @@ const cardOf = (first, since, acts) => {
       if (ENDED.includes(job.state)) return true;  // heard of elsewhere, while this was on its way
       if (event === "state") update(readJson(data));
       else if (event === "progress") { job = { ...job, progress: readJson(data) }; hear(job.progress); }
+      else if (event === "server") { job = { ...job, progress: { phase: "queued", ...job.progress, server_away: !readJson(data).answers } }; hear(job.progress); }
       else if (event === "preview") {
         const { image } = JSON.parse(data);
         if (/^data:image\/(png|jpeg);base64,/.test(image)) { preview.src = image; preview.hidden = false; }

@@ -2,7 +2,7 @@
 
 const STREAMS = 2;  // a browser opens six connections to a place, for all its tabs
 const PAGE = 20;
-const cards = new Map(), streams = new Map(), forms = new Map(), mine = new Set();
+const cards = new Map(), streams = new Map(), forms = new Map(), mine = new Set(), refused = new Set();
 let workflows = [], editor = false, current = "", next = null, asked = 0, listed = 0, timer = 0;
 
 // Light or dark
@@ -34,16 +34,21 @@ const put = (job, since) => {
 const open = () => [...cards.values()].map(({ job }) => job).filter(({ state }) => !ENDED.includes(state));
 const fits = (job) => (!$("of").value || job.workflow === $("of").value) && (!$("state").value || job.state === $("state").value);
 
-// A few jobs are heard as they run: those that run before those that wait. The others are asked for.
+// A few jobs are heard as they run: those that run before those that wait. The others are asked for, and so are
+// those whose events are refused.
 const watch = () => {
   const order = { in_progress: 0, pending: 1 }, waiting = open().sort((one, other) => order[one.state] - order[other.state] || other.created - one.created);
-  const heard = waiting.slice(0, STREAMS), ids = new Set(heard.map(({ id }) => id));
+  const heard = waiting.filter(({ id }) => !refused.has(id)).slice(0, STREAMS), ids = new Set(heard.map(({ id }) => id));
   for (const [id, stream] of [...streams]) if (!ids.has(id)) { streams.delete(id); stream.abort(); }
   for (const job of heard) {
     if (streams.has(job.id)) continue;
     const stream = new AbortController(), card = cards.get(job.id);
     streams.set(job.id, stream);
-    follow(job.events, card.hears, stream.signal).finally(() => { if (streams.get(job.id) === stream) streams.delete(job.id); });
+    follow(job.events, card.hears, stream.signal).then((isHeard) => {
+      if (streams.get(job.id) !== stream) return;
+      streams.delete(job.id);
+      if (!isHeard) { refused.add(job.id); watch(); }
+    });
   }
   clearTimeout(timer);
   const moves = waiting.some(({ state }) => state === "pending");  // no event tells of a place in the queue
@@ -77,8 +82,12 @@ const refresh = () => guard(async () => {
   for (const job of found.jobs) put(job, since);
   const told = new Set(found.jobs.map(({ id }) => id));
   for (const job of open().filter(({ id }) => !told.has(id) && !streams.has(id)).slice(0, PAGE)) {
-    const begun = performance.now(), known = await get(job.url), card = cards.get(job.id);
-    if (card) card.updateSince(known, begun);
+    const begun = performance.now();
+    let known = null;
+    try { known = await get(job.url); } catch (error) { if (!(error instanceof Refused) || error.status !== 404) throw error; }
+    const card = cards.get(job.id);
+    if (card && known) card.updateSince(known, begun);
+    else if (card) { card.close(); cards.delete(job.id); }  // the service no longer has it
   }
   settle();
 });
@@ -91,6 +100,7 @@ const list = () => {
   asked += 1;
   for (const stream of streams.values()) stream.abort();
   streams.clear();
+  refused.clear();
   for (const card of cards.values()) card.close();
   cards.clear();
   next = null;

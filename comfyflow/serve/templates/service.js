@@ -119,19 +119,22 @@ const readEvents = async (answer, hear) => {
   }
 };
 
+const PASSING = [408, 425, 429];  // the next attempt may succeed
 // Hears the events of a job until `hear` says that it was the last one; after a break it goes on where it was.
+// Returns false if the service refuses them: then the job itself has to be asked for.
 const follow = async (url, hear, signal) => {
   let last = "";
   while (!signal.aborted) {
     try {
       const answer = await request(url, { headers: last ? { "Last-Event-ID": last } : {}, signal });
       const ended = await readEvents(answer, (name, data, id) => { last = id || last; return hear(name, data); });
-      if (ended) return;
+      if (ended) return true;
     } catch (error) {
-      if (error instanceof Refused && error.status < 500) return;
+      if (error instanceof Refused && error.status < 500 && !PASSING.includes(error.status)) return false;
     }
     if (!signal.aborted) await pause(2000);
   }
+  return true;
 };
 
 const save = (blob, name) => {
