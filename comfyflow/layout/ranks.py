@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Final
 
 from ..graph.canvas import Size
+from ..graph.walk import sources_first
 from .wire import Wire
 
 if TYPE_CHECKING:
@@ -56,7 +58,8 @@ def ranks(sizes: Sequence[Size], wires: Sequence[Wire], gaps: tuple[float, float
     """The column of each box, from 0; every wire leads to the right.
 
     What has more going out than coming in is right before its first user, all else right behind
-    the last that it needs. ItemColumns that would be far too tall are divided.
+    the last that it needs. Columns that would be far too tall are divided, in the one of two ways
+    in which wires pass fewer columns.
 
     Args:
         sizes: How large the boxes are.
@@ -77,8 +80,16 @@ def ranks(sizes: Sequence[Size], wires: Sequence[Wire], gaps: tuple[float, float
         if not _tightened(near, order, found):
             break
     found = _close_gaps(found)
-    _Divider(near, sizes, gaps).divide(found)
-    return _close_gaps(found)
+    heights = [height + gaps[1] for _, height in sizes]
+    area = sum((width + gaps[0]) * height for (width, _), height in zip(sizes, heights, strict=True))
+    limit = max(_TALL * (area / 2) ** 0.5, 2 * max(heights))
+    divided = [*found]
+    _Divider(near, heights, limit).divide(divided)
+    divided = _close_gaps(divided)
+    if divided == found:
+        return found
+    filled = _close_gaps(_filled(near, heights, limit))
+    return min(divided, filled, key=lambda columns: _passed(wires, columns))
 
 
 class _Neighbours:
@@ -125,11 +136,10 @@ def _tightened(near: _Neighbours, order: Sequence[int], found: list[int]) -> boo
 class _Divider:
     """Divides columns that are far too tall: what hangs on its users goes left, all else right."""
 
-    def __init__(self, near: _Neighbours, sizes: Sequence[Size], gaps: tuple[float, float]) -> None:
-        area = sum((width + gaps[0]) * (height + gaps[1]) for width, height in sizes)
+    def __init__(self, near: _Neighbours, heights: Sequence[float], limit: float) -> None:
         self.near = near
-        self.heights = [height + gaps[1] for _, height in sizes]
-        self.limit = max(_TALL * (area / 2) ** 0.5, 2 * max(self.heights))
+        self.heights = heights
+        self.limit = limit
 
     def divide(self, found: list[int]) -> None:
         columns: dict[int, dict[int, None]] = {}
@@ -177,6 +187,73 @@ def _move(columns: dict[int, dict[int, None]], box: int, rank: int, found: list[
     del columns[found[box]][box]
     columns.setdefault(rank, {})[box] = None
     found[box] = rank
+
+
+def _filled(near: _Neighbours, heights: Sequence[float], limit: float) -> list[int]:
+    """Columns that are filled one after the other: what belongs together stays together.
+
+    Boxes come in a depth-first order, sources first. Each is right behind its sources; if there is no
+    room, it is in the first of the columns that were begun last; if there is none either, it begins new
+    columns, behind all others. What hangs on its users comes with the first of them, right before it.
+    """
+    order = sources_first(range(len(heights)), near.before.__getitem__)
+    turn = {box: number for number, box in enumerate(order)}
+    found: dict[int, int] = {}
+    least = [0] * len(heights)
+    filled: list[float] = []
+    begun = 0
+    for box in order:
+        least[box] = max([found.get(source, least[source]) + 1 for source in near.before[box]], default=0)
+        if near.behind[box] and near.hangs_on_users(box):
+            continue
+        steps = _waiting(near, box, found, turn)
+        needed = [0.0] * (max(steps.values()) + 1)
+        for other, step in steps.items():
+            needed[step] += heights[other]
+        rank = least[box]
+        if not _fits(filled, rank, needed, limit):
+            rank = max(rank, begun)
+        if not _fits(filled, rank, needed, limit):
+            begun = len(filled)
+            rank = begun + len(needed) - 1
+        filled += [0.0] * (rank + 1 - len(filled))
+        for other, step in steps.items():
+            found[other] = rank - step
+            filled[rank - step] += heights[other]
+    return [found[box] for box in range(len(heights))]
+
+
+def _fits(filled: Sequence[float], rank: int, needed: Sequence[float], limit: float) -> bool:
+    """Whether columns have room for what is needed in one and in those before it; an empty one always has."""
+    columns = range(rank, rank - len(needed), -1)
+    return all(
+        column >= len(filled) or not filled[column] or filled[column] + height <= limit
+        for column, height in zip(columns, needed, strict=True)
+    )
+
+
+def _waiting(
+    near: _Neighbours, box: int, found: Mapping[int, int], turn: Mapping[int, int]
+) -> dict[int, int]:
+    """A box and what waits for it to have a column, each with how many columns before it that must be."""
+    steps = {box: 0}
+    waiting = [(-turn[box], box)]
+    while waiting:
+        here = heappop(waiting)[1]  # after all that need it
+        for source in near.before[here]:
+            if source not in found:
+                if source not in steps:
+                    heappush(waiting, (-turn[source], source))
+                steps[source] = max(steps.get(source, 0), steps[here] + 1)
+    return steps
+
+
+def _passed(wires: Sequence[Wire], found: Sequence[int]) -> int:
+    """How many columns the wires pass, those of one slot together."""
+    reach: dict[tuple[int, float], int] = {}
+    for source, slot, target, _ in wires:
+        reach[source, slot] = max(reach.get((source, slot), 0), found[target])
+    return sum(last - found[source] - 1 for (source, _), last in reach.items())
 
 
 def _close_gaps(found: Sequence[int]) -> list[int]:
