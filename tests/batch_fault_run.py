@@ -142,12 +142,13 @@ def run_batch_faults(
         restarts: How often a server restarts.
         badness: How many of the connections have a fault.
     """
-    logging.disable(logging.CRITICAL)
     chance = random.Random(seed)
     found = BatchFaultRun(rows)
     began = time.monotonic()
     out.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
+        stack.callback(logging.disable, logging.root.manager.disable)
+        logging.disable(logging.CRITICAL)
         lives = [Life(stack.enter_context(Simulator())) for _ in range(servers)]
         gateways, proxies = [], []
         for number, life in enumerate(lives):

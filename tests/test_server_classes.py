@@ -87,9 +87,10 @@ def serving(server: Server) -> Iterator[Server]:
                 self.send_header("ETag", tag)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            # Before the answer: whoever has it may look at once.
             with server._lock:
                 server.sent += len(body)
+            self.wfile.write(body)
 
     with web_server(Answers) as server.url:
         yield server
