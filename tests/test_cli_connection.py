@@ -316,7 +316,7 @@ def test_the_key_for_paid_services_goes_with_the_prompt(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     config.write_text(f'server = "{open_server.url}"\n')
-    words = ["run", str(prompt_file), "--timeout", "0.5"]
+    words = ["run", str(prompt_file), "--detach"]
     if given == "option":
         words += ["--partner-api-key", "key-901bbc"]
     elif given == "environment":

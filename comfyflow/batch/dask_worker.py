@@ -8,6 +8,7 @@ prompt runs once.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import shutil
 import socket
@@ -391,4 +392,11 @@ async def _registered(worker: Any, begun: Callable[[], object]) -> None:
         begun()
         await worker.finished()
     finally:
-        await asyncio.shield(worker.close(reason="comfyflow"))
+        # A worker that closes logs a heartbeat that was under way as an error with a traceback.
+        log = logging.getLogger("distributed")
+        level = log.level
+        log.setLevel(logging.CRITICAL)
+        try:
+            await asyncio.shield(worker.close(reason="comfyflow"))
+        finally:
+            log.setLevel(level)
