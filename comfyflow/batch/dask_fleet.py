@@ -12,8 +12,9 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from ..errors import ClientError, ServerUnreachable
 from ..saved_file import local_errors
@@ -41,11 +42,16 @@ _ANSWERS: Final = 120.0
 _CLOSES: Final = ("closing", "closed")
 """The states of a client whose tasks report nothing any more."""
 
-_DEATHS: Final = 2
-"""How often the scheduler may give up a task because its worker ended."""
+_VERDICTS: Final = 2
+"""How often the scheduler may give up a task because its workers ended."""
 
 _PIECES: Final = 8
 """How many chunks of files are read at once."""
+
+NoEnd: TypeAlias = Literal["away", "killed"]
+"""Why a task gives no end of its row. ``away``: there has been no worker for too long. ``killed``: workers
+ended each time they had it. Either way the server may still have the prompt.
+"""
 
 
 class DaskServers:
@@ -87,7 +93,8 @@ class DaskServers:
         self._out: Path | None = None
         self._client: Any = None
         self._connecting = asyncio.Lock()
-        self._workers: dict[str, list[str]] = {}
+        self._workers: dict[str, dict[str, str]] = {}
+        self._looked = 0.0
         self._seen: dict[str, float] = {}
         self._told = ""
 
@@ -116,7 +123,7 @@ class DaskServers:
         """The server with a name; if that is an address, it was in use without Dask."""
         if not self.is_own(name):
             return self._named.make(name)
-        self._seen.setdefault(name, time.monotonic())
+        self._seen.setdefault(name, self._looked)
         return DaskServer(self, name)
 
     def is_own(self, name: str) -> bool:
@@ -186,31 +193,35 @@ class DaskServers:
 
     def workers(self, name: str) -> Sequence[str]:
         """The addresses of the workers beside a server, at the last check."""
-        return self._workers.get(name, ())
+        return [*self._workers.get(name, ())]
 
     def away(self, name: str) -> float:
-        """How many seconds a server has had no worker, while there was a scheduler."""
-        return time.monotonic() - self._seen[name]
+        """How many seconds a server had had no worker, at the last check that the scheduler answered.
+
+        The time since then does not count: a scheduler that is busy, or gone, says nothing about workers.
+        """
+        return self._looked - self._seen[name]
 
     async def _look(self) -> None:
-        """Check which workers there are. Without a scheduler that is unknown, and none counts as away."""
+        """Check which workers there are."""
         client = await self.client()
         try:
             told = await asyncio.wait_for(client.scheduler.identity(n_workers=-1), _ANSWERS)
         except (OSError, asyncio.TimeoutError):
             told = None
-        now = time.monotonic()
-        if told is None or told["id"] != self._told:
-            # Workers need a moment to find a scheduler that has just started.
-            self._seen = dict.fromkeys(self._seen, now)
         if told is None:
+            self._told = ""
             return
+        now = self._looked = time.monotonic()
+        if told["id"] != self._told:
+            # Workers need a moment to find a scheduler that has just started, or that was away.
+            self._seen = dict.fromkeys(self._seen, now)
         self._told = told["id"]
-        found: dict[str, list[str]] = {}
+        found: dict[str, dict[str, str]] = {}
         for address, worker in told["workers"].items():
             for name in worker.get("resources", ()):
                 if self.is_own(name):
-                    found.setdefault(name, []).append(address)
+                    found.setdefault(name, {})[address] = worker["name"]
         self._workers = found
         self._seen.update(dict.fromkeys(found, now))
 
@@ -247,8 +258,8 @@ class DaskServers:
                 raise ServerUnreachable(f"{name}: {each['error']}")
         return [each["answer"] for each in told]
 
-    async def run(self, name: str, task: dict[str, Any]) -> dict[str, Any] | None:
-        """Run a row with the worker beside a server; None if there is none for too long.
+    async def run(self, name: str, task: dict[str, Any]) -> dict[str, Any] | NoEnd:
+        """Run a row with the worker beside a server; returns its end, or why there is none.
 
         Args:
             name: The server.
@@ -257,8 +268,8 @@ class DaskServers:
         Raises:
             ClientError: The worker cannot do it.
         """
-        deaths = 0
-        workers = self.workers(name)
+        verdicts = 0
+        workers = [*self._workers.get(name, {}).values()]
         task["worker"] = workers[0] if task["prompt"] is not None and len(workers) == 1 else None
         while True:
             client = await self.client()
@@ -276,8 +287,9 @@ class DaskServers:
                     if not waiter.done() and client.status in _CLOSES:
                         break
                     if not waiter.done() and self.away(name) > self.patience:
-                        await self._cancelled(future)
-                        return None
+                        with suppress(OSError, asyncio.TimeoutError):
+                            await self._cancelled(future)
+                            return "away"  # otherwise a worker may still get the task
                 told, error = waiter.result() if waiter.done() else (None, None)
             finally:
                 waiter.cancel()
@@ -286,9 +298,9 @@ class DaskServers:
                 return told
             task["worker"] = None
             if isinstance(error, self._dask.scheduler.KilledWorker):
-                deaths += 1
-                if deaths >= _DEATHS:
-                    return None
+                verdicts += 1
+                if verdicts >= _VERDICTS:
+                    return "killed"
             elif error is not None:
                 raise ClientError(f"the worker beside {name} cannot run a row: {error!r}")
             await asyncio.sleep(0)

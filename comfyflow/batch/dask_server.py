@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 GOES_OFF: Final = 10.0
 """Seconds that removing a prompt may take."""
 
+_KILLED: Final = 3
+"""How often workers may end with a row before it is given up."""
+
+_OURS: Final = ("unsent", "interrupted", "lost")
+"""How a prompt ends that was removed from its server."""
+
 _FETCHES: Final = 3
 """How often the files of a row are fetched again because its worker has ended."""
 
@@ -169,14 +175,13 @@ class DaskServer:
 
     async def _run(self, task: dict[str, Any]) -> Ended:
         try:
-            told = await self._fleet.run(self.url, task)
+            told = await self._told(task)
         except asyncio.CancelledError as interrupt:
             if self.leaves_prompts:
                 raise
             raise Stopped(off=await self._off(task["prompt_id"])) from interrupt
-        if told is None:
-            away = f"there is no longer a Dask worker beside {self.url}"
-            return Ended("abandoned", away, server_gone=True)
+        if isinstance(told, Ended):
+            return told
         unsaved = told.get("unsaved")
         if unsaved is not None:
             error = OSError(unsaved["errno"], f"{unsaved['strerror']} (on the worker beside {self.url})")
@@ -184,10 +189,38 @@ class DaskServer:
         result = told if told["ending"] == "completed" else None
         return Ended(told["ending"], told["error"], result, told["server_gone"])
 
+    async def _told(self, task: dict[str, Any]) -> dict[str, Any] | Ended:
+        """What a worker says of the end of a row.
+
+        If workers end each time they have it, its prompt may wait or run on the server all the same. Before
+        the row is sent again, the prompt is removed, and then looked for: it may have been too late.
+        """
+        removed = False
+        for _ in range(_KILLED):
+            told = await self._fleet.run(self.url, task)
+            if told == "away":
+                away = f"there is no longer a Dask worker beside {self.url}"
+                return Ended("abandoned", away, server_gone=True)
+            if told != "killed":
+                if removed and told["ending"] in _OURS:
+                    return Ended("lost", f"it was removed from {self.url}, whose workers ended with it")
+                return told
+            removed = await self._removed(task["prompt_id"]) or removed
+            task = {**task, "prompt": None, "uploads": []}
+        ended = f"the workers beside {self.url} ended each time they had the row"
+        return Ended("download", ended) if removed else Ended("abandoned", ended, server_gone=True)
+
     async def _off(self, prompt_id: str) -> bool:
-        """Remove a prompt; returns whether it certainly is gone."""
+        """Take a task off the scheduler, and its prompt off the server; returns whether both are gone."""
         try:
             await self._fleet.forget(prompt_id)
+        except (ClientError, OSError, asyncio.TimeoutError):
+            return False
+        return await self._removed(prompt_id)
+
+    async def _removed(self, prompt_id: str) -> bool:
+        """Remove a prompt from the server; returns whether a worker did so."""
+        try:
             return bool(await asyncio.wait_for(self.remove([prompt_id]), GOES_OFF))
         except (ClientError, OSError, asyncio.TimeoutError):
             return False

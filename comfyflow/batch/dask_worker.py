@@ -12,6 +12,7 @@ import logging
 import re
 import shutil
 import socket
+import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -149,11 +150,11 @@ class Station:
         self, attempt: Attempt, task: Mapping[str, Any], folder: Path, looks: Sequence[float]
     ) -> Ended:
         """Find the prompt, or send it."""
-        if attempt.prompt_id in self._final:
-            return Ended("unsent", "it was cancelled before it was sent")
         ended = await self.server.take_up(attempt, looks=looks)
         if ended.ending != "unsent":
             return ended
+        if attempt.prompt_id in self._final:
+            return Ended("unsent", "it was cancelled before it was sent")
         if task["prompt"] is None:
             self._refuse(attempt.prompt_id)
             return ended
@@ -214,15 +215,15 @@ async def run_row(task: dict[str, Any]) -> dict[str, Any]:
         task: ``row``, ``prompt_id``, ``prompt_hash``; ``prompt``: the prompt JSON, None to only look for it;
             ``uploads``: ``node_id``, ``input``, ``name`` and ``content`` of each file, or, if it was put here
             before, None with ``size`` and ``sha256``; ``alone``: whether to free the server before it;
-            ``worker``: the only worker that can be the first to have it, or None; ``shared``: the folder to
-            write files to, or None.
+            ``worker``: the name of the only worker that can be the first to have it, or None; ``shared``: the
+            folder to write files to, or None.
 
     Returns:
         ``ending``, ``error``, ``server_gone``, ``texts`` and ``files``, each with its ``head``, the first of
         its bytes.
     """
     worker: Any = dask_distributed().get_worker()
-    first = task["worker"] == worker.address
+    first = task["worker"] == worker.name
     return await _STATIONS[worker].run(task, _folder(worker), first=first)
 
 
@@ -365,6 +366,7 @@ async def work(
         while True:
             worker: Any = distributed.Worker(
                 scheduler,
+                name=f"{called} {uuid.uuid4()}",  # an address may have been an earlier worker's
                 nthreads=_THREADS,
                 resources={RESOURCE: 1, called: 1},
                 local_directory=None if scratch is None else str(scratch),

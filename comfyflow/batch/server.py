@@ -413,11 +413,14 @@ def _removed(server: BatchServer, prompt_ids: tuple[str, ...]) -> Flow[dict[str,
     waiting = [each for each in prompt_ids if listed.find(each) is not None and not listed.runs(each)]
     if waiting:
         yield from delete_queued(core, waiting)
+        listed = yield from queue(core)  # one may have started meanwhile
     for prompt_id in prompt_ids:
         if listed.runs(prompt_id):
             yield from interrupt(core, prompt_id)
         entry = yield from history_entry(core, prompt_id)
-        found[prompt_id] = "completed" if entry is not None and prompt_id not in waiting else "cancelled"
+        outcome = None if entry is None else entry.outcome
+        succeeded = outcome is not None and outcome.ending in ("success", "partial_success")
+        found[prompt_id] = "completed" if succeeded else "cancelled"
     return found
 
 
