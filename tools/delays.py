@@ -1,11 +1,11 @@
 """A pytest plugin that finds tests that race: ``pytest -p tools.delays tests/test_….py``, without xdist.
 
-A thread that has just sent something is made to wait now and then, as a busy machine makes it wait:
-whoever has the answer goes on before the sender has done what comes after it. A test that fails with this
-plugin and not without it looks at once at what it must wait for, or the product does.
+A thread that has just sent something sleeps now and then, as a busy machine makes it wait. The receiver then
+continues before the sender has done what follows. A test that fails only with this plugin does not wait for
+what it looks at, or the product does not.
 
-``COMFYFLOW_DELAYS_SEED`` chooses other moments. The same seed need not give the same run, since threads
-draw in the order in which they come.
+``COMFYFLOW_DELAYS_SEED`` chooses other moments. The same seed need not give the same run, because
+threads draw in the order in which they arrive.
 """
 
 from __future__ import annotations
