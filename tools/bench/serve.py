@@ -1,9 +1,11 @@
 """What a job over HTTP takes beside `AsyncClient.run` of the same workflow, and how fast the command starts.
 
 The simulator runs in a separate process, and so does the service. Jobs are sent and waited for
-(``Prefer: wait``), one after another and fifty at once, in turn with the client's runs; the medians of the
-rounds are compared, and the processor time of each process, which other work on the machine changes less.
-``python -m tools.bench.serve`` prints all of it.
+(``Prefer: wait``), one after another and fifty at once, in turn with the client's runs. The overhead of a job
+is the median of the jobs minus that of the runs; fifty at once, it is their ratio. The processor time of
+each process is printed too, because other work on the machine changes it less.
+``python -m tools.bench.serve`` prints each overhead, its aim, and whether it is met. The aims are for an idle
+machine, so the load before and after is printed as well.
 """
 
 from __future__ import annotations
@@ -104,8 +106,38 @@ class Cost:
     def text(self) -> str:
         here, there = (used * 1000 / self.acts for used in (self.here, self.service))
         least = min(self.wall) * 1000
-        shown = f"{here:.1f} ms here, {there:.1f} ms in the service"
-        return f"{self.seconds * 1000:.1f} ms (least {least:.1f}; processor: {shown})"
+        processor = f"processor {here:.1f} ms here, {there:.1f} ms in the service"
+        return f"median {self.seconds * 1000:.1f} ms, least {least:.1f} ms, {processor}"
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What was measured, and what it must not exceed.
+
+    Attributes:
+        name: What it is.
+        measured: What was measured.
+        most: The most that it may be.
+        unit: The unit of both.
+        costs: What it was made of.
+    """
+
+    name: str
+    measured: float
+    most: float
+    unit: str
+    costs: tuple[tuple[str, str], ...]
+
+    @property
+    def is_met(self) -> bool:
+        return self.measured <= self.most
+
+    @property
+    def text(self) -> str:
+        verdict = "met" if self.is_met else "NOT met"
+        lines = [f"{self.name}: {self.measured:.2f} {self.unit}; aim: at most {self.most:g}: {verdict}"]
+        lines += [f"  {name}: {cost}" for name, cost in self.costs]
+        return "\n".join(lines)
 
 
 def used(pid: int) -> float:
@@ -177,6 +209,7 @@ def children() -> float:
 
 
 def main() -> None:
+    before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "flow.py").write_text(FLOW, encoding="utf-8")
@@ -192,16 +225,32 @@ def main() -> None:
         ):
             found = asyncio.run(compare(server, service, serving.pid, flow))
             imports, starts = started(server, folder)
-    run, job = found["idle"]
-    more = (job.seconds - run.seconds) * 1000
-    print(f"one by one: run {run.text}, job {job.text}: {more:+.1f} ms (at most {IDLE_MILLISECONDS:g})")
-    run, job = found["at once"]
-    times = job.seconds / run.seconds
-    print(f"{AT_ONCE} at once: run {run.text}, job {job.text}: {times:.2f} times (at most {BUSY_RATIO:g})")
-    print(
-        f"start: import of the libraries {imports:.2f} s, the command {starts:.2f} s of processor time: "
-        f"{starts / imports:.2f} times (at most {START_RATIO:g})"
-    )
+    idle, at_once = found["idle"], found["at once"]
+    aims = [
+        Aim(
+            "overhead of a job, one after another (job minus run)",
+            (idle[1].seconds - idle[0].seconds) * 1000,
+            IDLE_MILLISECONDS,
+            "ms",
+            (("run", idle[0].text), ("job", idle[1].text)),
+        ),
+        Aim(
+            f"{AT_ONCE} at once (job by run)",
+            at_once[1].seconds / at_once[0].seconds,
+            BUSY_RATIO,
+            "times",
+            (("run", at_once[0].text), ("job", at_once[1].text)),
+        ),
+        Aim(
+            "start (command by import, processor time)",
+            starts / imports,
+            START_RATIO,
+            "times",
+            (("import fastapi, uvicorn", f"{imports:.2f} s"), ("to the first answer", f"{starts:.2f} s")),
+        ),
+    ]
+    print(f"load: {before:.1f} before, {os.getloadavg()[0]:.1f} after; {os.cpu_count()} processors")
+    print(*(each.text for each in aims), sep="\n")
 
 
 if __name__ == "__main__":
