@@ -200,6 +200,12 @@ SERVED_SECONDS: Final = 300.0
 SERVED_PAGE: Final = 200
 """How many jobs one answer of a service lists at most."""
 
+SERVED_THUMBNAILS: Final = 32 * MIB
+"""How many bytes of thumbnails a service keeps in memory; they have some 30 KiB each."""
+
+SERVED_THUMBNAIL_SOURCE: Final = 64 * MIB
+"""How many bytes a picture may have of which a service makes one."""
+
 LISTED_CHOICES: Final = 1000
 """How many choices of an input a parameter lists; if there are more, any string is accepted and the
 server decides.

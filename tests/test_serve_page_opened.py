@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import random
 import re
 from pathlib import Path
 from typing import Any
@@ -417,3 +418,17 @@ def test_a_server_that_does_not_answer_is_shown(browser: Any, simulator: Simulat
         page.get_by_role("button", name="Cancel this job of noise").click()
         opened.done("cancelled")
         opened.check()
+
+
+def test_a_large_picture_is_shown_small_and_enlarged_as_it_is(browser: Any, served: Served) -> None:
+    opened = Opened(browser, served, "inverted")
+    page = opened.page
+    content = io.BytesIO()
+    Image.frombytes("RGB", (700, 100), random.Random(1).randbytes(3 * 700 * 100)).save(content, "PNG")
+    page.locator(".file [type=file]").first.set_input_files(chosen("x.png", content.getvalue()))
+    opened.run()
+    opened.done()
+    page.wait_for_function("() => document.querySelector('.card .picture img').naturalWidth === 640")
+    page.locator(".card .picture").first.click()
+    page.wait_for_function("() => document.querySelector('#viewer-picture').naturalWidth === 700")
+    opened.check()

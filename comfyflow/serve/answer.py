@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cache
+from importlib.util import find_spec
 from pathlib import PurePosixPath
 from typing import Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..batch.record import State
+from ..batch.record import SavedOutput, State
 from ..batch.sheet.thumbnail import MEDIA_TYPES
+from ..bounds import SERVED_THUMBNAIL_SOURCE
 from .channel import Channel
 from .job_ledger import KnownJob
 from .job_maker import PARAMETERS
@@ -17,6 +20,8 @@ from .upload_folder import texts_of
 
 _SHOWN: Final = {**MEDIA_TYPES, ".txt": "text/plain; charset=utf-8", ".json": "application/json"}
 OTHER_TYPE: Final = "application/octet-stream"
+_LARGE: Final = 128 * 1024
+"""A smaller picture is shown as it is."""
 
 
 def media_type(name: str) -> str:
@@ -26,6 +31,21 @@ def media_type(name: str) -> str:
         name: The name of its file.
     """
     return _SHOWN.get(PurePosixPath(name).suffix.lower(), OTHER_TYPE)
+
+
+def has_thumbnail(file: SavedOutput) -> bool:
+    """Whether a picture is so large that a thumbnail is worth it, and can have one.
+
+    Args:
+        file: An output.
+    """
+    large = _LARGE <= file.size <= SERVED_THUMBNAIL_SOURCE
+    return large and media_type(file.name).startswith("image/") and _has_pillow()
+
+
+@cache
+def _has_pillow() -> bool:
+    return find_spec("PIL") is not None
 
 
 class _Answer(BaseModel):
@@ -61,6 +81,7 @@ class OutputAnswer(_Answer):
     media_type: str
     size: int
     sha256: str
+    thumbnail: str | None = Field(None, description="The address of a small picture, for a large one.")
 
 
 class FailureAnswer(_Answer):
@@ -190,6 +211,7 @@ def job_answer(known: KnownJob, paths: LocalPaths, channel: Channel | None = Non
                 "media_type": media_type(file.name),
                 "size": file.size,
                 "sha256": file.sha256,
+                "thumbnail": f"{url}/outputs/{n}/thumbnail" if has_thumbnail(file) else None,
             }
             for n, file in enumerate(record.files)
         ],

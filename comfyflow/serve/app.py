@@ -20,7 +20,7 @@ from starlette.routing import Match
 from starlette.types import ASGIApp
 
 from .._version import __version__
-from ..batch.record import STATES, State
+from ..batch.record import STATES, SavedOutput, State
 from ..bounds import SERVED_PAGE
 from ..errors import ComfyflowError
 from ..nearest import did_you_mean
@@ -40,7 +40,7 @@ from .job_ledger import KnownJob
 from .job_workflow import job_workflow, open_job
 from .metrics import MEDIA_TYPE as METRICS_TYPE
 from .openapi import job_operation, refusals
-from .output import output_response
+from .output import OutputThumbnails, output_response
 from .page import service_page
 from .refusal import Refusal
 from .request_body import LONGEST_KEY, header_text, read_values
@@ -93,6 +93,7 @@ class _Routes:
         self._service = service
         self._access = access
         self._choices = FileChoices(service)
+        self._thumbnails = OutputThumbnails(service.options.out)
 
     def add_to(self, app: FastAPI) -> None:
         """Add them to an application."""
@@ -117,6 +118,7 @@ class _Routes:
         add("/jobs/{job_id}", self.cancel_job, "DELETE", response_model=JobAnswer)
         add("/jobs/{job_id}/events", self.job_events, response_class=StreamingResponse)
         add("/jobs/{job_id}/outputs/{n}", self.job_output, response_class=FileResponse)
+        add("/jobs/{job_id}/outputs/{n}/thumbnail", self.job_thumbnail, response_class=FileResponse)
         add("/jobs/{job_id}/workflow", self.job_workflow, responses=refusals(401, 404, 410))
         add(
             "/jobs/{job_id}/open",
@@ -291,15 +293,20 @@ class _Routes:
 
     async def job_output(self, request: Request, job_id: str, n: str) -> Response:
         """Return a job's file; supports `Range` and `If-None-Match`."""
-        known = self._service.job(job_id, self._who(request).name)
-        files = known.record.files
+        return await output_response(request, self._service.options.out, self._file(request, job_id, n))
+
+    async def job_thumbnail(self, request: Request, job_id: str, n: str) -> Response:
+        """Return a small picture of a job's file if it is a large one; otherwise the file itself."""
+        return await self._thumbnails.response(request, self._file(request, job_id, n))
+
+    def _file(self, request: Request, job_id: str, n: str) -> SavedOutput:
+        files = self._service.job(job_id, self._who(request).name).record.files
         number = int(n) if n.isascii() and n.isdigit() and len(n) < _DIGITS else len(files)
         if number >= len(files):
             raise Refusal(
                 404, "not_found", f"job {job_id[:64]} has no output {n[:20]!r}; it has {len(files)}"
             )
-        file = files[number]
-        return await output_response(request, self._service.options.out, file)
+        return files[number]
 
     async def job_workflow(self, request: Request, job_id: str) -> JSONResponse:
         """Give a job's workflow as ComfyUI's editor reads it: drop the file on the editor."""

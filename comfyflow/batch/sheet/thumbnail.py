@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
 from ...bounds import THUMBNAIL_PIXELS, THUMBNAIL_SOURCE, readable
 from ...container import open_picture, open_recording
-from ...errors import BoundsError, MissingExtraError
+from ...errors import BoundsError, MissingExtraError, PictureError
 from ...extra import needing
 from ...saved_file import SavedFile, clean_name
 from ..record import SavedOutput
@@ -130,8 +130,6 @@ class Thumbnails:
             MissingExtraError: Pillow is not installed.
             SaveError: It cannot be written.
         """
-        from PIL import Image
-
         source = self.source(file)
         try:
             if source is None or not source.is_file():
@@ -139,19 +137,44 @@ class Thumbnails:
             size = source.stat().st_size
             if size > THUMBNAIL_SOURCE:
                 return f"the file has {readable(size)}; thumbnails are made of at most {_MOST}"
-            data = small_picture(source.read_bytes(), kind_of(file.name))
+            data = thumbnail(source.read_bytes(), kind_of(file.name))
         except MissingExtraError as error:
             if error.extra == "images":
                 raise
             return str(error)
-        except (OSError, SyntaxError, ValueError, BoundsError, Image.DecompressionBombError) as error:
-            return f"it cannot be shown: {error}"  # what Pillow and PyAV raise
+        except OSError as error:
+            return f"it cannot be shown: {error}"
+        except PictureError as error:
+            return str(error)
         with SavedFile(self.folder / self.name(file), overwrite=True, renamed=False) as saved:
             saved.partial.write_bytes(data)
         return ""
 
 
 _MOST: Final = readable(THUMBNAIL_SOURCE)
+
+
+def thumbnail(data: bytes, kind: Kind, side: int = SIDE, *, still: bool = False) -> bytes:
+    """Convert a file that may be damaged or hostile to a small WebP picture: see `small_picture`.
+
+    Args:
+        data: The file.
+        kind: A picture or a video.
+        side: The largest longer side, in pixels.
+        still: Whether to refuse a picture that moves.
+
+    Raises:
+        MissingExtraError: A library is not installed.
+        PictureError: It cannot be shown.
+    """
+    with needing("a thumbnail", "images"):
+        from PIL import Image
+    try:
+        if still and getattr(open_picture(data), "is_animated", False):
+            raise ValueError("it moves")
+        return small_picture(data, kind, side)
+    except (OSError, SyntaxError, ValueError, BoundsError, Image.DecompressionBombError) as error:
+        raise PictureError(f"it cannot be shown: {error}") from error  # what Pillow and PyAV raise
 
 
 def small_picture(data: bytes, kind: Kind, side: int = SIDE) -> bytes:

@@ -70,7 +70,7 @@ const shown = (output, pictures) => {
     picture.alt = clean(output.name);
     picture.loading = "lazy";
     picture.decoding = "async";
-    source(picture, output);
+    source(picture, output.thumbnail ? { ...output, url: output.thumbnail } : output);
     open.className = "picture";
     open.append(picture);
     figure.append(open);
