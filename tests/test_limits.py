@@ -135,7 +135,7 @@ def test_the_pace_of_an_answer(seconds: float, came: int, slow: bool) -> None:
     core = Core(
         mine.address, mine.credentials, Flag, mine.recognition, bounds=bounds, clock=lambda: world.now
     )
-    body = AnswerBody(core, Send(Request("GET", "/x")), httpx.Response(200))
+    body = AnswerBody(core, Send(Request("GET", "/x")), Answer(200, {}))
     world.now = seconds
     if not slow:
         body.write(b" " * came)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
+import httpcore
 import httpx
 
 from ..client_options import ClientSettings
@@ -34,12 +35,13 @@ from .flow import (
     Watch,
 )
 from .http import (
+    CONNECTION_ERRORS,
     AnswerBody,
+    DirectRequests,
+    as_httpx,
     build_arguments,
     closed,
-    direct_request,
-    goes_directly,
-    keep_cookies,
+    head_of,
     pace_of,
     pieces,
     unreachable,
@@ -47,7 +49,7 @@ from .http import (
     without_foreign_cookies,
 )
 from .loop_signal import LoopSignal, watch
-from .pace import paced
+from .pace import Pace, pool_of
 from .waiting import next_call
 from .web_socket import Callbacks, socket_failure, socket_flow
 
@@ -114,13 +116,13 @@ class AsyncDriver:
         self.core = core
         self._options = ConnectionOptions(core, options)
         inner = transport or self._options.transport(httpx.AsyncHTTPTransport)
-        self._transport = _Transport(inner, core)
         self._http = httpx.AsyncClient(
-            transport=self._transport,
+            transport=_Transport(inner, core),
             timeout=self._options.timeout,
             event_hooks=self._options.event_hooks,
         )
-        self._headers = dict(self._http.headers)
+        self._pool = None if transport is not None else pool_of(inner, httpcore.AsyncConnectionPool)
+        self._direct = DirectRequests(core, self._http, possible=self._options.auth is None)
         self._sending: set[asyncio.Task[Answer]] = set()
         self._going_on: set[asyncio.Task[Any]] = set()
         self._beside: set[asyncio.Task[None]] = set()
@@ -292,37 +294,44 @@ class AsyncDriver:
 
     async def _exchange(self, effect: Send) -> Answer:
         request = effect.request
-        own = request.url is None or self.core.address.owns(request.url)
-        auth = self._options.auth if own else None
-        pace = pace_of(self.core, request)
-        with ExitStack() as files, paced(pace):
-            arguments = build_arguments(self.core, request, files)
-            try:
-                if goes_directly(self._http, request, auth):
-                    built = direct_request(self._http, self._headers, arguments)
-                    response = await self._transport.handle_async_request(built)
-                    keep_cookies(self._http, built, response)
-                else:
-                    built = self._http.build_request(**arguments)
-                    response = await self._http.send(built, stream=True, auth=auth)
-                pace.headed()
-                async with contextlib.aclosing(response):
-                    return await self._receive(response, effect)
-            except (httpx.TransportError, httpx.DecodingError) as error:
-                raise unreachable(self.core, request, error, self._options.proxy) from None
-            except httpx.InvalidURL as error:
-                raise ClientError(f"{request.label}: {self.core.credentials.hide(str(error))}") from None
+        try:
+            with pace_of(self.core, request) as pace:
+                if self._pool is not None and self._direct.take(request):
+                    return await self._send_directly(self._pool, effect, pace)
+                return await self._send_through(effect, pace)
+        except CONNECTION_ERRORS as error:
+            raise unreachable(self.core, request, as_httpx(error), self._options.proxy) from None
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            raise unreachable(self.core, request, error, self._options.proxy) from None
+        except httpx.InvalidURL as error:
+            raise ClientError(f"{request.label}: {self.core.credentials.hide(str(error))}") from None
 
-    async def _receive(self, response: httpx.Response, effect: Send) -> Answer:
-        body = AnswerBody(self.core, effect, response)
-        read = pieces(response)
-        if read is not None:
-            for chunk in read:
+    async def _send_directly(self, pool: httpcore.AsyncConnectionPool, effect: Send, pace: Pace) -> Answer:
+        direct = self._direct
+        response = await pool.handle_async_request(direct.built(effect.request))
+        pace.headed()
+        async with contextlib.aclosing(response):
+            body = AnswerBody(self.core, effect, direct.head(effect.request, response))
+            async for chunk in response.aiter_stream():
                 body.write(chunk)
             return body.answer
-        async for chunk in response.aiter_raw():
-            body.write(chunk)
-        return body.answer
+
+    async def _send_through(self, effect: Send, pace: Pace) -> Answer:
+        request = effect.request
+        own = request.url is None or self.core.address.owns(request.url)
+        with ExitStack() as files:
+            built = self._http.build_request(**build_arguments(self.core, request, files))
+            response = await self._http.send(built, stream=True, auth=self._options.auth if own else None)
+            pace.headed()
+            async with contextlib.aclosing(response):
+                read = pieces(response)
+                body = AnswerBody(self.core, effect, head_of(response), unpacked=read is not None)
+                for chunk in read or ():
+                    body.write(chunk)
+                if read is None:
+                    async for chunk in response.aiter_raw():
+                        body.write(chunk)
+                return body.answer
 
 
 _CLOSING: Final[set[asyncio.Task[None]]] = set()

@@ -6,10 +6,11 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
+import httpcore
 import httpx
 
 from ..client_options import ClientSettings
@@ -35,19 +36,20 @@ from .flow import (
 )
 from .halt import Halt, Halted, gather
 from .http import (
+    CONNECTION_ERRORS,
     AnswerBody,
+    DirectRequests,
+    as_httpx,
     build_arguments,
     closed,
-    direct_request,
-    goes_directly,
-    keep_cookies,
+    head_of,
     pace_of,
     pieces,
     unreachable,
     with_credentials,
     without_foreign_cookies,
 )
-from .pace import paced
+from .pace import Pace, pool_of
 from .waiting import next_call
 from .web_socket import Callbacks, SharedTls, SharedTlsSocket, socket_failure, socket_flow
 
@@ -100,13 +102,13 @@ class BlockingDriver:
         self.core = core
         self._options = ConnectionOptions(core, options)
         inner = transport or self._options.transport(httpx.HTTPTransport)
-        self._transport = _Transport(inner, core)
         self._http = httpx.Client(
-            transport=self._transport,
+            transport=_Transport(inner, core),
             timeout=self._options.timeout,
             event_hooks=self._options.event_hooks,
         )
-        self._headers = dict(self._http.headers)
+        self._pool = None if transport is not None else pool_of(inner, httpcore.ConnectionPool)
+        self._direct = DirectRequests(core, self._http, possible=self._options.auth is None)
         self._socket = BlockingSocketDriver(core, self._options, connect)
         self._caller: threading.Thread | None = None
         self._beside = Halt()
@@ -205,39 +207,57 @@ class BlockingDriver:
         request = effect.request
         if self._http.is_closed:
             raise closed(request)
-        own = request.url is None or self.core.address.owns(request.url)
-        auth = self._options.auth if own else None
-        pace = pace_of(self.core, request)
-        with ExitStack() as files, paced(pace):
-            arguments = build_arguments(self.core, request, files)
-            try:
-                if goes_directly(self._http, request, auth):
-                    built = direct_request(self._http, self._headers, arguments)
-                    response = self._transport.handle_request(built)
-                    keep_cookies(self._http, built, response)
-                else:
-                    built = self._http.build_request(**arguments)
-                    response = self._http.send(built, stream=True, auth=auth)
-                pace.headed()
-                with contextlib.closing(response):
-                    return self._receive(response, effect, halt)
-            except (httpx.TransportError, httpx.DecodingError) as error:
-                raise unreachable(self.core, request, error, self._options.proxy) from None
-            except httpx.InvalidURL as error:
-                raise ClientError(f"{request.label}: {self.core.credentials.hide(str(error))}") from None
-            except RuntimeError:
-                if self._http.is_closed:  # by another thread, between the two lines above
-                    raise closed(request) from None
-                raise
+        try:
+            with pace_of(self.core, request) as pace:
+                if self._pool is not None and self._direct.take(request):
+                    return self._send_directly(self._pool, effect, pace, halt)
+                return self._send_through(effect, pace, halt)
+        except CONNECTION_ERRORS as error:
+            raise unreachable(self.core, request, as_httpx(error), self._options.proxy) from None
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            raise unreachable(self.core, request, error, self._options.proxy) from None
+        except httpx.InvalidURL as error:
+            raise ClientError(f"{request.label}: {self.core.credentials.hide(str(error))}") from None
+        except RuntimeError:
+            if self._http.is_closed:  # by another thread, between the two lines above
+                raise closed(request) from None
+            raise
 
-    def _receive(self, response: httpx.Response, effect: Send, halt: Halt | None) -> Answer:
-        body = AnswerBody(self.core, effect, response)
-        with halt.reading(response) if halt is not None else contextlib.nullcontext():
-            for chunk in pieces(response) or response.iter_raw():
-                if halt is not None:
-                    halt.check()
-                body.write(chunk)
+    def _send_directly(
+        self, pool: httpcore.ConnectionPool, effect: Send, pace: Pace, halt: Halt | None
+    ) -> Answer:
+        direct = self._direct
+        response = pool.handle_request(direct.built(effect.request))
+        pace.headed()
+        with contextlib.closing(response):
+            body = AnswerBody(self.core, effect, direct.head(effect.request, response))
+            return _receive(response, response.iter_stream(), body, halt)
+
+    def _send_through(self, effect: Send, pace: Pace, halt: Halt | None) -> Answer:
+        request = effect.request
+        own = request.url is None or self.core.address.owns(request.url)
+        with ExitStack() as files:
+            built = self._http.build_request(**build_arguments(self.core, request, files))
+            response = self._http.send(built, stream=True, auth=self._options.auth if own else None)
+            pace.headed()
+            with contextlib.closing(response):
+                read = pieces(response)
+                body = AnswerBody(self.core, effect, head_of(response), unpacked=read is not None)
+                return _receive(response, response.iter_raw() if read is None else read, body, halt)
+
+
+def _receive(
+    response: httpcore.Response | httpx.Response, chunks: Iterable[bytes], body: AnswerBody, halt: Halt | None
+) -> Answer:
+    if halt is None:
+        for chunk in chunks:
+            body.write(chunk)
         return body.answer
+    with halt.reading(response):
+        for chunk in chunks:
+            halt.check()
+            body.write(chunk)
+    return body.answer
 
 
 class BlockingSocketDriver:

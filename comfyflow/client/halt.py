@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, Final
 
+import httpcore
 import httpx
 
 _ENDING_SECONDS: Final = 2.0
@@ -23,7 +24,7 @@ class Halt:
 
     def __init__(self) -> None:
         self._told = threading.Event()
-        self._reading: list[httpx.Response] = []
+        self._reading: list[httpcore.Response | httpx.Response] = []
         self._lock = threading.Lock()
 
     def check(self) -> None:
@@ -41,7 +42,7 @@ class Halt:
         self.check()
 
     @contextlib.contextmanager
-    def reading(self, response: httpx.Response) -> Generator[None, None, None]:
+    def reading(self, response: httpcore.Response | httpx.Response) -> Generator[None, None, None]:
         """Register an answer while it is read, so that `halt` aborts it.
 
         Raises:
@@ -120,7 +121,7 @@ def gather(
     return results
 
 
-def _shut(response: httpx.Response) -> None:
+def _shut(response: httpcore.Response | httpx.Response) -> None:
     """Make the reader of an answer see its end."""
     stream = response.extensions.get("network_stream")
     opened = stream.get_extra_info("socket") if stream is not None else None

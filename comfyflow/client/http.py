@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 import logging
+import re
 import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+import httpcore
 
 from ..bounds import Unpacker, exceeded
 from ..errors import BoundsError, ClientError, ServerUnreachable
@@ -42,11 +45,14 @@ def build_arguments(core: Core, request: Request, files: ExitStack) -> dict[str,
     arguments: dict[str, Any] = {
         "method": request.method,
         "url": request.url or core.address.url_of(request.path, request.query),
-        "headers": {"Accept-Encoding": ENCODINGS, **request.headers},
+        "headers": {
+            "accept-encoding": ENCODINGS,
+            **{name.lower(): value for name, value in request.headers.items()},
+        },
     }
     if request.content is not None:
         arguments["content"] = request.content
-        arguments["headers"].setdefault("Content-Type", "application/json")
+        arguments["headers"].setdefault("content-type", "application/json")
     if request.parts:
         arguments["data"] = dict(request.fields)
         arguments["files"] = [
@@ -58,44 +64,96 @@ def build_arguments(core: Core, request: Request, files: ExitStack) -> dict[str,
     return arguments
 
 
-def goes_directly(http: httpx.Client | httpx.AsyncClient, request: Request, auth: httpx.Auth | None) -> bool:
-    """Whether a request may go to the transport without passing through httpx's client.
+class DirectRequests:
+    """Requests that go to the connection pool without passing through httpx.
 
-    The client merges headers, and checks its cookies for each answer, which takes longer than all the work of
-    the transport. It is needed only for auth, hooks, cookies, forms, other hosts, and its log.
-    """
-    return not (
-        auth is not None
-        or request.url is not None
-        or request.parts
-        or http.cookies
-        or any(http.event_hooks.values())
-        or _HTTPX_LOG.isEnabledFor(logging.INFO)
-    )
-
-
-def direct_request(
-    http: httpx.Client | httpx.AsyncClient, headers: Mapping[str, str], arguments: Mapping[str, Any]
-) -> httpx.Request:
-    """The request that ``build_request`` of httpx's client would build, for one that `goes_directly`.
+    For each request, httpx's client and transport build objects of their own, merge headers, and check
+    cookies, which takes about as long as the pool's work. They are needed only for auth, hooks, cookies,
+    forms, other hosts, and their log.
 
     Args:
-        http: The client.
-        headers: What the client sends with each request, by lowercase name.
-        arguments: See `build_arguments`.
+        core: The client.
+        http: httpx's client for the same server.
+        possible: Whether the pool and its credentials are ours: no transport and no auth was passed in.
     """
-    import httpx
 
-    given = arguments.get("timeout")
-    timeout = http.timeout if given is None else httpx.Timeout(given)
-    own = {name.lower(): value for name, value in arguments["headers"].items()}
-    return httpx.Request(
-        arguments["method"],
-        _parsed(arguments["url"]),
-        headers={**headers, **own},
-        content=arguments.get("content"),
-        extensions={"timeout": timeout.as_dict()},
-    )
+    def __init__(self, core: Core, http: httpx.Client | httpx.AsyncClient, *, possible: bool) -> None:
+        import httpx
+
+        self._core = core
+        self._http = http
+        self._possible = possible
+        origin = httpx.URL(core.address.origin)
+        self._url = (origin.raw_scheme, origin.raw_host, origin.port)
+        self._host = (b"Host", origin.netloc)
+        self._headers = {**http.headers, "accept-encoding": ENCODINGS}
+        self._timeout = http.timeout.as_dict()
+        self._skipped = len(core.address.origin)
+
+    def take(self, request: Request) -> bool:
+        """Whether a request may go this way."""
+        return not (
+            not self._possible
+            or request.url is not None
+            or request.parts
+            or self._http.cookies
+            or any(self._http.event_hooks.values())
+            or _HTTPX_LOG.isEnabledFor(logging.INFO)
+        )
+
+    def built(self, request: Request) -> httpcore.Request:
+        """The request, with the credentials, as the pool takes it."""
+        method = request.method.upper()
+        named = {**self._headers, **{name.lower(): value for name, value in request.headers.items()}}
+        if request.content is not None:
+            named.setdefault("content-type", "application/json")
+        if request.content or method in _WITH_BODY:
+            named.setdefault("content-length", str(len(request.content or b"")))
+        for name, value in self._core.credentials.headers.items():
+            named[name.lower()] = value
+        headers = [(name.encode("ascii"), value.encode("ascii")) for name, value in named.items()]
+        if "host" not in named:
+            headers.insert(0, self._host)
+        given = request.timeout
+        scheme, host, port = self._url
+        return httpcore.Request(
+            method,
+            httpcore.URL(scheme=scheme, host=host, port=port, target=self._target(request)),
+            headers=headers,
+            content=request.content,
+            extensions={"timeout": self._timeout if given is None else dict.fromkeys(self._timeout, given)},
+        )
+
+    def head(self, request: Request, response: httpcore.Response) -> Answer:
+        """Status and headers of a response; httpx's client keeps its cookies."""
+        headers = _headers_of(response)
+        if "set-cookie" in headers:
+            self._keep_cookies(request, response)
+        return Answer(response.status, headers)
+
+    def _target(self, request: Request) -> bytes:
+        core = self._core
+        url = core.address.url_of(request.path, request.query)
+        query = core.credentials.query
+        if not query and _PLAIN.fullmatch(url, self._skipped):
+            return url[self._skipped :].encode()
+        parsed = _parsed(url)
+        return (parsed.copy_merge_params(dict(query)) if query else parsed).raw_path
+
+    def _keep_cookies(self, request: Request, response: httpcore.Response) -> None:
+        import httpx
+
+        url = self._core.address.url_of(request.path, request.query)
+        answered = httpx.Response(response.status, headers=response.headers)
+        answered.request = httpx.Request(request.method, url)
+        self._http.cookies.extract_cookies(answered)
+
+
+_PLAIN: Final = re.compile(r"(?:/[A-Za-z0-9_~-]+)+(?:\?[A-Za-z0-9_~=&-]*)?")
+"""A path and query that httpx would not change."""
+
+
+_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 
 
 @functools.lru_cache(maxsize=64)
@@ -105,13 +163,38 @@ def _parsed(url: str) -> httpx.URL:
     return httpx.URL(url)
 
 
-def keep_cookies(
-    http: httpx.Client | httpx.AsyncClient, request: httpx.Request, response: httpx.Response
-) -> None:
-    """Give httpx's client the cookies of an answer that bypassed it."""
-    response.request = request
-    if "set-cookie" in response.headers:
-        http.cookies.extract_cookies(response)
+def _headers_of(response: httpcore.Response) -> Mapping[str, str]:
+    """The headers, by lowercase name."""
+    headers: dict[str, str] = {}
+    try:
+        for raw, content in response.headers:
+            name, value = raw.decode("ascii").lower(), content.decode("ascii")
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    except UnicodeDecodeError:  # httpx knows which encodings servers use
+        import httpx
+
+        return {name.lower(): value for name, value in httpx.Headers(response.headers).items()}
+    return headers
+
+
+CONNECTION_ERRORS: Final = (
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    httpcore.UnsupportedProtocol,
+)
+"""What the pool raises."""
+
+
+def as_httpx(error: Exception) -> httpx.TransportError:
+    """An error of the pool as httpx's transport raises it: under the same name."""
+    import httpx
+
+    kind: type[httpx.TransportError] = getattr(httpx, type(error).__name__, httpx.TransportError)
+    raised = kind(str(error))
+    raised.__cause__ = error
+    return raised
 
 
 def _content(content: bytes | Path, files: ExitStack) -> Any:
@@ -165,11 +248,11 @@ class AnswerBody:
     Args:
         core: The client.
         effect: What was sent.
-        response: Status and headers.
+        head: Status and headers.
+        unpacked: Whether the body is decompressed already: a hook or a test transport has read it.
     """
 
-    def __init__(self, core: Core, effect: Send, response: httpx.Response) -> None:
-        head = head_of(response)
+    def __init__(self, core: Core, effect: Send, head: Answer, unpacked: bool = False) -> None:
         self._request = effect.request
         self._head = head
         self._sink = effect.sink if effect.sink is not None and effect.sink.start(head) else None
@@ -184,8 +267,7 @@ class AnswerBody:
             self._end = core.clock() + seconds
         self._name = "answer" if self._sink is None else "file"
         self._most: int = getattr(core.bounds, self._name)
-        # A body that a hook or a test transport has read is decompressed already.
-        coding = "" if response.is_stream_consumed else head.headers.get("content-encoding", "")
+        coding = "" if unpacked else head.headers.get("content-encoding", "")
         self._unpacker = self._unpacker_of(coding.strip().lower())
 
     def _unpacker_of(self, coding: str) -> Unpacker | None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Generator, Iterable
-from contextvars import ContextVar
+from collections.abc import Iterable
+from contextvars import ContextVar, Token
 from typing import Any, Final, TypeVar
 
 import httpcore
+from typing_extensions import Self
 
 T = TypeVar("T")
 
@@ -30,6 +31,16 @@ class Pace:
         self._answer = answer
         self._asked: float | None = None
         self._headed = False
+        self._token: Token[Pace | None] | None = None
+
+    def __enter__(self) -> Self:
+        """Make the connections that are used in this block keep the pace."""
+        self._token = _PACE.set(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._token is not None:
+            _PACE.reset(self._token)
 
     def headed(self) -> None:
         """The headers have arrived."""
@@ -57,16 +68,6 @@ _PACKET: Final = 16 * 1024
 _PACE: Final[ContextVar[Pace | None]] = ContextVar("comfyflow_pace", default=None)
 
 
-@contextlib.contextmanager
-def paced(pace: Pace) -> Generator[None, None, None]:
-    """Make the connections that are used in this block keep a pace."""
-    token = _PACE.set(pace)
-    try:
-        yield
-    finally:
-        _PACE.reset(token)
-
-
 def keep_pace(transport: T) -> T:
     """Make an httpx transport's connections keep the pace of their request.
 
@@ -79,6 +80,12 @@ def keep_pace(transport: T) -> T:
     elif isinstance(backend, httpcore.AsyncNetworkBackend):
         pool._network_backend = _AsyncBackend(backend)
     return transport
+
+
+def pool_of(transport: object, kind: type[T]) -> T | None:
+    """The connection pool of an httpx transport; None if it has none of that kind."""
+    pool: object = getattr(transport, "_pool", None)
+    return pool if isinstance(pool, kind) else None
 
 
 def _within(timeout: float | None, late: type[Exception], reading: bool = False) -> float | None:
