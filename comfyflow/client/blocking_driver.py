@@ -1,21 +1,21 @@
-"""The driver that blocks: httpx, threads, and websockets' own thread."""
+"""The driver that blocks: httpx and threads."""
 
 from __future__ import annotations
 
 import contextlib
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 import httpcore
 import httpx
 
 from ..client_options import ClientSettings
 from ..errors import ClientError
-from .connection import ConnectionOptions, ConnectSocket, WebSocket, within_origin
+from .blocking_socket import BlockingSocketDriver, watch
+from .connection import ConnectionOptions, ConnectSocket
 from .core import Core
 from .flow import (
     Answer,
@@ -23,15 +23,9 @@ from .flow import (
     Effect,
     Flow,
     Gather,
-    OpenSocket,
-    Receive,
     Send,
-    Signal,
     Sleep,
-    SocketEffect,
-    SocketFailure,
     Tell,
-    Transmit,
     Watch,
 )
 from .halt import Halt, Halted, gather
@@ -51,16 +45,9 @@ from .http import (
 )
 from .pace import Pace, pool_of
 from .waiting import next_call
-from .web_socket import Callbacks, SharedTls, SharedTlsSocket, socket_failure, socket_flow
-
-if TYPE_CHECKING:
-    from websockets.sync.client import ClientConnection
-
+from .web_socket import Callbacks
 
 T = TypeVar("T")
-
-
-_CLOSING_SECONDS: Final = 5.0
 
 
 class _Transport(httpx.BaseTransport):
@@ -179,7 +166,7 @@ class BlockingDriver:
         if isinstance(effect, Send):
             return self._send(effect, halt)
         if isinstance(effect, Watch):
-            return _watch(effect.signal, effect.seconds)
+            return watch(effect.signal, effect.seconds)
         if isinstance(effect, Sleep):
             return time.sleep(effect.seconds) if halt is None else halt.sleep(effect.seconds)
         if isinstance(effect, Gather):
@@ -258,138 +245,3 @@ def _receive(
             halt.check()
             body.write(chunk)
     return body.answer
-
-
-class BlockingSocketDriver:
-    """The WebSocket, read by its own thread.
-
-    Args:
-        core: The client.
-        options: How to connect.
-        connect: Opens sockets instead of websockets.
-    """
-
-    def __init__(self, core: Core, options: ConnectionOptions, connect: ConnectSocket | None) -> None:
-        self._core = core
-        self._options = options
-        self._connect = connect
-        self._connection: WebSocket | None = None
-        self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
-        self._opening = False
-        self._abandoned = False
-
-    def start(self) -> None:
-        """Start the thread, unless it runs."""
-        with self._lock:
-            if self._thread is None and not self._core.hub.stop.is_set():
-                self._thread = threading.Thread(target=self._run, name="comfyflow-socket", daemon=True)
-                self._thread.start()
-
-    def hang_up(self) -> None:
-        """Break the connection; the thread reopens it."""
-        connection = self._connection
-        if connection is not None:
-            connection.close()
-
-    def close(self) -> None:
-        """End the thread. One that waits for a connection ends by itself when the attempt does."""
-        self.hang_up()
-        thread = self._thread
-        if thread is not None and not self._opening and thread is not threading.current_thread():
-            thread.join(_CLOSING_SECONDS)
-
-    def abandon(self) -> None:
-        """End the thread on behalf of the garbage collector: take no lock, wait for nothing."""
-        self._abandoned = True
-        opened = getattr(self._connection, "socket", None)
-        opened = opened.inner if isinstance(opened, SharedTlsSocket) else opened
-        if isinstance(opened, socket.socket):
-            with contextlib.suppress(OSError):
-                socket.socket.shutdown(opened, socket.SHUT_RDWR)
-
-    def _run(self) -> None:
-        flow = socket_flow(self._core)
-        try:
-            effect = next(flow)
-            while True:
-                if self._abandoned:
-                    self._hang_up()
-                    self._core.hub.close()
-                    return
-                try:
-                    value = self._perform(effect)
-                except SocketFailure as failure:
-                    effect = flow.throw(failure)
-                else:
-                    effect = flow.send(value)
-        except StopIteration:
-            return
-
-    def _perform(self, effect: SocketEffect) -> Any:
-        if isinstance(effect, Watch):
-            return _watch(effect.signal, effect.seconds)
-        try:
-            if isinstance(effect, Receive):
-                return self._received(effect.seconds)
-            if isinstance(effect, OpenSocket):
-                return self._open()
-            if isinstance(effect, Transmit):
-                return self._open_connection().send(effect.text)
-            return self._hang_up()
-        except Exception as error:
-            foreign = self._connect is not None
-            failure = socket_failure(error, foreign)
-            if failure is None or failure is error:
-                raise
-            raise failure from (error if foreign else None)
-
-    def _open(self) -> None:
-        self._opening = True
-        try:
-            connection = self._opened()
-        finally:
-            self._opening = False
-        self._connection = connection
-        if self._abandoned or self._core.hub.stop.is_set():
-            connection.close()
-
-    def _opened(self) -> WebSocket:
-        if self._connect is not None:
-            return self._connect(self._options.socket_request(self._core))
-        from websockets.sync import client
-
-        # Of the newer websockets APIs, only this one allows choosing which redirects to follow.
-        connect: Any = getattr(client, "reconnect", client.connect)
-        arguments = self._options.socket(self._core)
-        if arguments["ssl"] is not None:
-            arguments["ssl"] = SharedTls(arguments["ssl"])  # websockets reads in its own thread
-        connecting = cast("ClientConnection", within_origin(connect, self._core.address)(**arguments))
-        # A connection's own __enter__ does nothing else.
-        return connecting.__enter__()
-
-    def _received(self, seconds: float | None) -> str | bytes:
-        connection: Any = self._open_connection()
-        if seconds is None or self._connect is not None:  # a socket that was passed in has no timeout
-            return cast("str | bytes", connection.recv())
-        try:
-            return cast("str | bytes", connection.recv(timeout=seconds))
-        except TimeoutError:
-            raise SocketFailure("the server sent no greeting") from None
-
-    def _hang_up(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
-
-    def _open_connection(self) -> WebSocket:
-        if self._connection is None:
-            raise SocketFailure("the socket is closed")
-        return self._connection
-
-
-def _watch(signal: Signal, seconds: float) -> None:
-    """Wait until a signal is set or the time is up."""
-    if not isinstance(signal, threading.Event):
-        raise TypeError("a blocking client waits for threading events")
-    signal.wait(seconds)
