@@ -301,8 +301,6 @@ class AsyncDriver:
                 return await self._send_through(effect, pace)
         except CONNECTION_ERRORS as error:
             raise unreachable(self.core, request, as_httpx(error), self._options.proxy) from None
-        except (httpx.TransportError, httpx.DecodingError) as error:
-            raise unreachable(self.core, request, error, self._options.proxy) from None
         except httpx.InvalidURL as error:
             raise ClientError(f"{request.label}: {self.core.credentials.hide(str(error))}") from None
 

@@ -201,8 +201,6 @@ class BlockingDriver:
                 return self._send_through(effect, pace, halt)
         except CONNECTION_ERRORS as error:
             raise unreachable(self.core, request, as_httpx(error), self._options.proxy) from None
-        except (httpx.TransportError, httpx.DecodingError) as error:
-            raise unreachable(self.core, request, error, self._options.proxy) from None
         except httpx.InvalidURL as error:
             raise ClientError(f"{request.label}: {self.core.credentials.hide(str(error))}") from None
         except RuntimeError:

@@ -9,9 +9,10 @@ import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import httpcore
+import httpx
 
 from ..bounds import Unpacker, exceeded
 from ..errors import BoundsError, ClientError, ServerUnreachable
@@ -19,10 +20,6 @@ from .address import for_connection
 from .core import Core
 from .flow import Answer, Request, Send
 from .pace import Pace
-
-if TYPE_CHECKING:
-    import httpx
-
 
 _HTTPX_LOG: Final = logging.getLogger("httpx")
 
@@ -78,8 +75,6 @@ class DirectRequests:
     """
 
     def __init__(self, core: Core, http: httpx.Client | httpx.AsyncClient, *, possible: bool) -> None:
-        import httpx
-
         self._core = core
         self._http = http
         self._possible = possible
@@ -141,8 +136,6 @@ class DirectRequests:
         return (parsed.copy_merge_params(dict(query)) if query else parsed).raw_path
 
     def _keep_cookies(self, request: Request, response: httpcore.Response) -> None:
-        import httpx
-
         url = self._core.address.url_of(request.path, request.query)
         answered = httpx.Response(response.status, headers=response.headers)
         answered.request = httpx.Request(request.method, url)
@@ -158,8 +151,6 @@ _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 
 @functools.lru_cache(maxsize=64)
 def _parsed(url: str) -> httpx.URL:
-    import httpx
-
     return httpx.URL(url)
 
 
@@ -171,8 +162,6 @@ def _headers_of(response: httpcore.Response) -> Mapping[str, str]:
             name, value = raw.decode("ascii").lower(), content.decode("ascii")
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
     except UnicodeDecodeError:  # httpx knows which encodings servers use
-        import httpx
-
         return {name.lower(): value for name, value in httpx.Headers(response.headers).items()}
     return headers
 
@@ -183,15 +172,17 @@ CONNECTION_ERRORS: Final = (
     httpcore.ProtocolError,
     httpcore.ProxyError,
     httpcore.UnsupportedProtocol,
+    httpx.TransportError,
+    httpx.DecodingError,
 )
-"""What the pool raises."""
+"""What the pool and httpx raise if no whole answer arrives."""
 
 
-def as_httpx(error: Exception) -> httpx.TransportError:
-    """An error of the pool as httpx's transport raises it: under the same name."""
-    import httpx
-
-    kind: type[httpx.TransportError] = getattr(httpx, type(error).__name__, httpx.TransportError)
+def as_httpx(error: Exception) -> httpx.RequestError:
+    """An error of the pool as httpx raises it: under the same name."""
+    if isinstance(error, httpx.RequestError):
+        return error
+    kind: type[httpx.RequestError] = getattr(httpx, type(error).__name__, httpx.TransportError)
     raised = kind(str(error))
     raised.__cause__ = error
     return raised
@@ -211,8 +202,6 @@ def with_credentials(core: Core, request: httpx.Request) -> httpx.Request:
 
     This happens below httpx's own logging and event hooks, which see the request without them.
     """
-    import httpx
-
     credentials = core.credentials
     if not core.address.owns(str(request.url)):
         request.headers.pop("cookie", None)
@@ -301,8 +290,6 @@ class AnswerBody:
         except BoundsError as error:
             raise ClientError(f"{self._request.label}: {error}") from None
         except zlib.error as error:
-            import httpx
-
             raise httpx.DecodingError(str(error)) from None
 
     def _take(self, piece: bytes) -> None:
@@ -323,8 +310,6 @@ class AnswerBody:
             slow = passed > 0 and self._came < passed * self._bounds.rate
             if not slow:
                 return
-        import httpx
-
         raise httpx.ReadTimeout(
             f"the answer comes at less than {self._bounds.rate} bytes a second"
             if slow
@@ -339,8 +324,6 @@ class AnswerBody:
             httpx.DecodingError: The end is missing.
         """
         if self._unpacker is not None and self._came and not self._unpacker.whole:
-            import httpx
-
             raise httpx.DecodingError("the compressed answer is cut short")
         if self._sink is not None:
             return self._head
@@ -380,8 +363,6 @@ def unreachable(
         error: What httpx raised.
         proxy: The proxy that it goes through, or None.
     """
-    import httpx
-
     unsent = isinstance(
         error,
         (
