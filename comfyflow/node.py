@@ -9,9 +9,10 @@ standard library is imported here: every generated module imports this one.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import CodeType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeAlias, TypeGuard, TypeVar, overload
+from weakref import ref
 
 from .dynamic_input import DynamicValue, Extra, shown, without_none
 from .errors import NodeUsageError
@@ -57,7 +58,7 @@ class Output(Generic[T_co]):
 class _Slot(Output[T_co]):
     """The output in one slot of a node."""
 
-    __slots__ = ("_node", "_slot")
+    __slots__ = ("__weakref__", "_node", "_slot")
 
     def __init__(self, node: Node, slot: int) -> None:
         self._node = node
@@ -73,6 +74,10 @@ class _Slot(Output[T_co]):
         return f"<{_name(self)}>"
 
 
+def _no_slot() -> None:
+    return None
+
+
 class OutputSlot(Generic[T_co]):
     """Makes an output an attribute of its node class.
 
@@ -80,11 +85,12 @@ class OutputSlot(Generic[T_co]):
         slot: The index of the output, as links count it.
     """
 
-    __slots__ = ("_name", "_slot")
+    __slots__ = ("_last", "_name", "_slot")
 
     def __init__(self, slot: int) -> None:
         self._slot = slot
         self._name = ""
+        self._last: Callable[[], _Slot[Any] | None] = _no_slot
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
@@ -98,7 +104,12 @@ class OutputSlot(Generic[T_co]):
     def __get__(self, node: Any, owner: type) -> Any:
         if node is None:
             return self
-        output: Output[Any] = _Slot(node, self._slot)
+        # A large graph reads the outputs of its loaders again and again: one object serves them all.
+        last = self._last()
+        if last is not None and last._node is node:
+            return last
+        output: _Slot[Any] = _Slot(node, self._slot)
+        self._last = ref(output)
         return output
 
     def __set__(self, node: object, value: Never) -> None:

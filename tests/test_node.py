@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import gc
 import inspect
 from pathlib import Path
 from typing import Any
+from weakref import ref
 
 import pytest
 
@@ -21,6 +23,26 @@ def test_outputs_are_attributes_under_the_servers_names() -> None:
     assert loader.CLIP != loader.VAE
     assert len({loader.CLIP, loader.CLIP, loader.VAE}) == 2
     assert repr(loader.VAE) == "<Loader.VAE>"
+
+
+def test_an_output_is_that_of_the_node_it_was_read_from() -> None:
+    first, second = Loader(ckpt_name="a"), Loader(ckpt_name="a")
+    read = [first.CLIP, second.CLIP, first.CLIP, first.VAE, second.VAE, second.CLIP]
+    assert [slot_of(output)[0] is second for output in read] == [False, True, False, False, True, True]
+    assert [slot_of(output)[1] for output in read] == [1, 1, 1, 2, 2, 1]
+    assert first.CLIP != second.CLIP
+
+
+def test_a_node_is_not_kept_because_its_output_was_read() -> None:
+    node, second = Loader(ckpt_name="a"), Loader(ckpt_name="b")
+    kept = ref(node)
+    assert [node.CLIP, node.CLIP, second.VAE, node.MODEL]
+    gc.disable()  # it must go without the collector, too
+    try:
+        del node
+        assert kept() is None
+    finally:
+        gc.enable()
 
 
 def test_a_node_of_several_outputs_can_be_unpacked() -> None:

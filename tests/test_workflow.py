@@ -15,6 +15,8 @@ from comfynodes import ControlNetApplyAdvanced, ControlNetLoader
 from comfyflow import Workflow, bypassed, raw_node, read_prompt, titled, to_prompt, with_id, workflow
 from comfyflow.errors import CompileError, GraphError, NodeUsageError, SchemaError
 from comfyflow.graph import Link
+from comfyflow.node import place_of
+from comfyflow.schema.package import reference_schema
 from tests.nodes import Batch, Decode, Empty, Encode, Invert, Loader, Lora, Save
 
 
@@ -38,6 +40,27 @@ def test_a_prompt_holds_what_is_reachable_from_the_roots() -> None:
             "_meta": {"title": "Save Image"},
         },
     }
+
+
+def test_a_prompt_is_not_part_of_the_nodes_it_was_made_of() -> None:
+    save = Save(images=raw_node("Curve", {"points": [[0, 1]], "options": {"smooth": [True]}})[0])
+    made = Workflow(save)
+    prompt = made.to_prompt()
+    assert prompt == made.compile().prompt == to_prompt(made.graph)
+    prompt["1"]["inputs"]["points"]["__value__"][0].append(2)
+    prompt["1"]["inputs"]["options"]["smooth"].append(False)
+    prompt["2"]["inputs"]["images"][1] = 7
+    prompt["2"]["inputs"]["filename_prefix"] = "changed"
+    assert made.to_prompt() == made.compile().prompt != prompt
+    graph = made.graph
+    to_prompt(graph)["2"]["inputs"]["images"][1] = 7
+    assert graph["2"].inputs["images"] == Link("1", 0)
+
+
+def test_the_places_of_a_validation_are_those_of_the_nodes() -> None:
+    save = Save(images=raw_node("EmptyImage", {"width": 0})[0])
+    problems = Workflow(save).validate(reference_schema()).problems
+    assert {problem.place for problem in problems if problem.node_id == "1"} == {place_of(save)}
 
 
 def test_sources_come_before_what_uses_them_in_the_order_of_the_inputs() -> None:

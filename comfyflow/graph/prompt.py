@@ -7,7 +7,7 @@ list would be read as a link. Everything about that is decided here, for any JSO
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any, Final, TypeGuard
 
 from ..errors import PromptError
@@ -32,9 +32,20 @@ def to_prompt(graph: Graph) -> Prompt:
         graph: Any graph; every node gets a ``_meta.title`` if it has a title (0.27 requires
             one when it replaces a class).
     """
+    return write_nodes(graph.values(), shared=True)
+
+
+def write_nodes(nodes: Iterable[GraphNode], *, shared: bool) -> Prompt:
+    """Write nodes as prompt JSON, as `to_prompt` does.
+
+    Args:
+        nodes: The nodes, each with an id of its own.
+        shared: Whether the nodes are kept. If not, their inputs become those of the prompt: of a graph that
+            only its prompt is made of, one node is in memory at a time.
+    """
     prompt: Prompt = {}
-    for node_id, node in graph.items():
-        inputs = node.inputs.copy()
+    for node in nodes:
+        inputs = node.inputs.copy() if shared else node.inputs
         for name, value in inputs.items():
             if value.__class__ is Link:
                 inputs[name] = [*value]
@@ -44,7 +55,7 @@ def to_prompt(graph: Graph) -> Prompt:
         if node.title is not None:
             meta = entry.get(META)
             entry[META] = {"title": node.title} if meta is None else {**meta, "title": node.title}
-        prompt[node_id] = entry
+        prompt[node.node_id] = entry
     return prompt
 
 

@@ -52,16 +52,21 @@ def find_classes(prompt: Mapping[str, Any], plans: SchemaPlans) -> Classes:
         prompt: The prompt.
         plans: The plans of the server's classes.
     """
-    found = Classes(answer=_replacing(prompt) if plans.rules.replaces_nodes else None)
+    found = Classes()
     known, by_node = plans.known, found.plans
+    odd = False
     for node_id, node in prompt.items():
         class_type = node.get("class_type") if type(node) is _DICT else None
         plan = known.get(class_type) if type(class_type) is str else None
         if plan is None:
             plan = _find_class(found, node_id, node, plans)
+            odd = odd or type(class_type) is not str
         by_node[node_id] = plan
         if plan is not None and plan.is_output:
             found.outputs.append(node_id)
+        odd = odd or type(node.get("inputs")) is not _DICT
+    if odd and plans.rules.replaces_nodes:
+        found.answer = _replacing(prompt) or found.answer
     return found
 
 

@@ -29,21 +29,23 @@ class Scan:
     Args:
         ends: How far the links of each node reach in the list, in the prompt's order.
         links: The nodes that all nodes are linked to, one node after the other.
-        depths: The longest way down from each node in nodes, or None if a node is before
-            one that it needs.
+        depths: The longest way down from each node in nodes, in the prompt's order.
+        ordered: Whether no node is before one that it needs. If one is, the depths are wrong.
         findings: The nodes that were looked at closely: all of which something has to be said.
     """
 
     def __init__(
         self,
-        ends: dict[str, int],
+        ends: list[int],
         links: list[str],
-        depths: dict[str, int] | None,
+        depths: dict[str, int],
+        ordered: bool,
         findings: dict[str, Findings],
     ) -> None:
         self._ends = ends
         self._links = links
         self._depths = depths
+        self._ordered = ordered
         self.findings = findings
 
     @property
@@ -56,7 +58,7 @@ class Scan:
         """The nodes that each node is linked to."""
         start = 0
         sources: dict[str, Sequence[str]] = {}
-        for node_id, end in self._ends.items():
+        for node_id, end in zip(self._depths, self._ends, strict=True):
             sources[node_id] = tuple(self._links[start:end])
             start = end
         return sources
@@ -67,7 +69,7 @@ class Scan:
 
         Nodes on a cycle, and those that need one, are missing.
         """
-        return longest_ways(self.sources) if self._depths is None else self._depths
+        return self._depths if self._ordered else longest_ways(self.sources)
 
     @property
     def has_cycle(self) -> bool:
@@ -92,7 +94,7 @@ def scan(
         classes: The plan of each node's class.
         look: Looks at one node closely.
     """
-    ends: dict[str, int] = {}
+    ends: list[int] = []
     links: list[str] = []
     depths: dict[str, int] = {}
     findings: dict[str, Findings] = {}
@@ -112,8 +114,9 @@ def scan(
             elif depth > deepest:
                 deepest = depth
         depths[node_id] = deepest + 1
-        start = ends[node_id] = len(links)
-    return Scan(ends, links, depths if ordered else None, findings)
+        start = len(links)
+        ends.append(start)
+    return Scan(ends, links, depths, ordered, findings)
 
 
 def is_well(  # noqa: C901  (one loop without calls: this is what validation costs)

@@ -7,13 +7,15 @@ prompt on every run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import TypeAlias
 
 from ..errors import CompileError
 from ..graph import Graph, GraphNode, Link
-from ..graph.walk import sources_first
+from ..graph.walk import reachable, sources_first
 from ..node import Node, is_output, place_of, slot_of
+from ..problem import Place
 from .value import wire_value
 
 Ids: TypeAlias = "dict[Node, str]"
@@ -40,6 +42,16 @@ def reachable_nodes(roots: Iterable[Node]) -> list[Node]:
     return sources_first((root for root in roots if not is_bypassed(root)), _sources, refuse)
 
 
+def module_names(roots: Iterable[Node]) -> set[str]:
+    """The modules of the classes of these nodes, which are walked in any order.
+
+    Args:
+        roots: As for `reachable_nodes`.
+    """
+    nodes = reachable((root for root in roots if not is_bypassed(root)), _sources)
+    return {kind.__module__ for kind in set(map(type, nodes))}
+
+
 def number_nodes(nodes: Iterable[Node]) -> Ids:
     """Give each node its id: its own, else the next free number.
 
@@ -61,7 +73,40 @@ def build_graph(ids: Ids) -> Graph:
     Raises:
         CompileError: A value is one that no prompt can hold; the message says at which node.
     """
-    return Graph(_graph_node(node, node_id, ids) for node, node_id in ids.items())
+    return Graph(graph_nodes(ids))
+
+
+def graph_nodes(ids: Ids) -> Iterator[GraphNode]:
+    """The nodes of that graph, one by one. Their inputs are nobody else's.
+
+    Raises:
+        CompileError: See `build_graph`.
+    """
+    return (_graph_node(node, node_id, ids) for node, node_id in ids.items())
+
+
+class NodePlaces(Mapping[str, Place]):
+    """Where the user created numbered nodes, by id; computed on demand.
+
+    Args:
+        ids: The nodes.
+    """
+
+    def __init__(self, ids: Ids) -> None:
+        self._ids = ids
+
+    @cached_property
+    def _nodes(self) -> Mapping[str, Node]:
+        return {node_id: node for node, node_id in self._ids.items()}
+
+    def __getitem__(self, node_id: str) -> Place:
+        return place_of(self._nodes[node_id])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._nodes)
+
+    def __len__(self) -> int:
+        return len(self._ids)
 
 
 def is_bypassed(node: Node) -> bool:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, overload
 from ..collector import collector_paused
 from ..errors import GraphError, NodeUsageError, SchemaError
 from ..graph import Graph
-from ..graph.prompt import Prompt, to_prompt
+from ..graph.prompt import Prompt, to_prompt, write_nodes
 from ..node import Node
 from ..problem import Place
-from .compile import Ids, build_graph, number_nodes, reachable_nodes
+from .compile import Ids, NodePlaces, build_graph, graph_nodes, module_names, number_nodes, reachable_nodes
 from .root import root_nodes
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class Workflow(Generic[R_co]):
             CompileError: Two nodes have the same id, or a value cannot be written as JSON.
         """
         with collector_paused():
-            ids = number_nodes(reachable_nodes(self._roots))
+            ids = self._ids()
             return Compiled(build_graph(ids), ids)
 
     @property
@@ -143,7 +143,7 @@ class Workflow(Generic[R_co]):
         Raises:
             CompileError: See `compile`.
         """
-        return self.compile().prompt
+        return _prompt_of(self._ids())
 
     def schema(self) -> Schema:
         """The schema that its node classes were generated from.
@@ -151,7 +151,7 @@ class Workflow(Generic[R_co]):
         Raises:
             SchemaError: No node of it comes from a generated package.
         """
-        return _schema_of(reachable_nodes(self._roots))
+        return _schema_of(module_names(self._roots))
 
     def validate(self, schema: Schema | None = None) -> Report:
         """Check the graph the way the server does, and for what the server misses.
@@ -166,9 +166,10 @@ class Workflow(Generic[R_co]):
         """
         from ..validate import validate_prompt
 
-        compiled = self.compile()
-        schema = schema if schema is not None else _schema_of(compiled.ids)
-        return validate_prompt(compiled.prompt, schema, places=compiled.places)
+        ids = self._ids()
+        prompt = _prompt_of(ids)
+        schema = schema if schema is not None else _schema_of({type(node).__module__ for node in ids})
+        return validate_prompt(prompt, schema, places=NodePlaces(ids))
 
     def picture(self, schema: Schema | None = None, *, check: bool = False, theme: Theme = "auto") -> Picture:
         """Draw it the way the editor does. A notebook shows the picture; ``picture().save("x.svg")`` writes
@@ -195,11 +196,20 @@ class Workflow(Generic[R_co]):
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {**self.picture()._repr_mimebundle_(), "text/plain": repr(self)}
 
+    def _ids(self) -> Ids:
+        with collector_paused():
+            return number_nodes(reachable_nodes(self._roots))
+
     def __repr__(self) -> str:
         return f"<Workflow {self._name or 'of ' + ', '.join(node._class_type for node in self._roots)}>"
 
 
-def _schema_of(nodes: Iterable[Node]) -> Schema:
+def _prompt_of(ids: Ids) -> Prompt:
+    with collector_paused():
+        return write_nodes(graph_nodes(ids), shared=False)
+
+
+def _schema_of(modules: Iterable[str]) -> Schema:
     from ..schema.package import package_schema
 
-    return package_schema({type(node).__module__ for node in nodes})
+    return package_schema(modules)
