@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -371,7 +371,7 @@ def test_a_row_whose_workers_end_however_it_is_looked_for_is_given_up(tmp_path: 
 
 
 @asynccontextmanager
-async def station(server: Simulator) -> AsyncIterator[Station]:
+async def station(server: Simulator) -> AsyncGenerator[Station]:
     made = Station(BatchServer(server.url, {"limits": LIMITS}), SERVER)
     try:
         yield made

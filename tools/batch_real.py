@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import hashlib
-import subprocess
 import sys
 import tempfile
 import threading
@@ -33,10 +32,11 @@ from comfyflow.batch.ledger import LEDGER_NAME, Ledger
 from comfyflow.batch.row import Row
 from tests.batch_fault_run import BatchFaultRun, attempts_of, completed_rows
 from tests.batches import Made, numbered
-from tests.dask_fault_run import Process, free_port
 
-STARTS = 1200.0
-"""Seconds that a server may take to start."""
+from .real_server import RealServer
+
+PATIENCE = 1200.0
+"""Seconds that the killed server may be away; its rows are not sent elsewhere."""
 
 MOST = 1000
 """How many rows have colors that differ by more than a server rounds."""
@@ -72,8 +72,8 @@ def prefix(number: int) -> str:
     return f"row-{number}-"
 
 
-class Server(Process):
-    """A server that is started by a command.
+class Server(RealServer):
+    """A server that knows when it was killed.
 
     Args:
         command: Its words, with ``{port}`` and ``{base}``.
@@ -82,42 +82,14 @@ class Server(Process):
     """
 
     def __init__(self, command: list[str], folder: Path, base: Path) -> None:
-        self.base = base
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
         self.killed: float | None = None
-        self._folder = folder
         for name in ("custom_nodes", "input"):  # ComfyUI does not start without the first of them
             (base / name).mkdir(parents=True)
-        super().__init__([word.replace("{port}", str(port)).replace("{base}", str(base)) for word in command])
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        log = (self.base / "server.log").open("ab")
-        with log:
-            return subprocess.Popen(self._words, cwd=self._folder, stdout=log, stderr=subprocess.STDOUT)
+        super().__init__(command, folder, base)
 
     def kill(self) -> None:
         self.killed = time.time()
         super().kill()
-
-    def wait(self) -> None:
-        """Wait until it answers.
-
-        Raises:
-            SystemExit: It does not.
-        """
-        end = time.monotonic() + STARTS
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > end:
-                log = (self.base / "server.log").read_text(errors="replace")
-                raise SystemExit(f"{self.url} does not start:\n{log[-2000:]}")
-            time.sleep(0.5)
-
-    def _answers(self) -> bool:
-        try:
-            return httpx.get(f"{self.url}/system_stats", timeout=10).is_success
-        except httpx.HTTPError:
-            return False
 
     def executed(self) -> Counter[int]:
         """How often it ran each row since it was started last."""
@@ -155,7 +127,7 @@ def run(command: list[str], folder: Path, scratch: Path, rows: int, servers: int
         try:
             urls = [server.url for server in started]
             summary = asyncio.run(
-                Batch(Pictures(), numbered(rows), servers=urls, out=out, patience=STARTS).run()
+                Batch(Pictures(), numbered(rows), servers=urls, out=out, patience=PATIENCE).run()
             )
         finally:
             stop.set()

@@ -9,10 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
-import subprocess
 import tempfile
-import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,10 +17,11 @@ from typing import Any, Final
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
+from ..real_server import RealServer
+
 MODEL: Final = "made.safetensors"
 """The file of each kind of model."""
 
-_SECONDS: Final = 300
 _NO_MODELS: Final = ("configs", "diffusers", "vae_approx")
 _ROUTE: Final = """
 import execution
@@ -102,29 +100,16 @@ def running(source: Path, python: Path, hash_seed: int) -> Generator[Server, Non
     Raises:
         RuntimeError: It does not start.
     """
-    with tempfile.TemporaryDirectory(prefix="comfyflow-truth-") as folder, socket.socket() as found:
-        base = Path(folder)
-        _fill(base, source)
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-        found.close()
-        words = [str(python), "main.py", "--cpu", "--listen", "127.0.0.1", "--port", str(port)]
-        log = base / "log.txt"
-        with log.open("wb") as stream:
-            process = subprocess.Popen(
-                [*words, "--base-directory", str(base), "--disable-auto-launch"],
-                cwd=source,
-                env={**os.environ, "PYTHONHASHSEED": str(hash_seed)},
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-            )
-            try:
-                server = Server(f"http://127.0.0.1:{port}")
-                _wait(server, process, log)
-                yield server
-            finally:
-                process.terminate()
-                process.wait(60)
+    words = [str(python), "main.py", "--cpu", "--listen", "127.0.0.1", "--port", "{port}"]
+    words += ["--base-directory", "{base}", "--disable-auto-launch"]
+    with tempfile.TemporaryDirectory(prefix="comfyflow-truth-") as folder:
+        _fill(Path(folder), source)
+        started = RealServer(words, source, Path(folder), {**os.environ, "PYTHONHASHSEED": str(hash_seed)})
+        try:
+            started.wait()
+            yield Server(started.url)
+        finally:
+            started.end()
 
 
 def _fill(base: Path, source: Path) -> None:
@@ -135,19 +120,3 @@ def _fill(base: Path, source: Path) -> None:
     for kind in (base / "models").iterdir():
         if kind.is_dir() and kind.name not in _NO_MODELS:
             (kind / MODEL).touch()
-
-
-def _wait(server: Server, process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + _SECONDS
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            break
-        try:
-            server.version()
-        except OSError:
-            time.sleep(1)
-        else:
-            return
-    raise RuntimeError(
-        "ComfyUI does not start:\n" + log.read_text(encoding="utf-8", errors="replace")[-3000:]
-    )
