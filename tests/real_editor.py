@@ -6,6 +6,7 @@ tools.editors`` puts them; COMFYFLOW_EDITORS names another folder.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Generator
@@ -24,14 +25,18 @@ CHROMIUM = os.environ.get("COMFYFLOW_CHROMIUM") or next(
 FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 MILLISECONDS = 90_000
 
-_LOAD_AND_SEND = """async workflow => {
+_LOAD_AND_SEND = """async text => {
     try {
-        await app.loadGraphData(workflow, true, false);
-        return [(await app.graphToPrompt()).output, null];
+        const here = app.extensionManager.workflow.activeWorkflow;
+        await app.loadGraphData(JSON.parse(text), true, false, here);
+        const prompt = (await app.graphToPrompt()).output;
+        return [JSON.stringify(prompt, (_, value) => value === undefined ? null : value), null];
     } catch (error) {
         return [null, String(error)];
     }
 }"""
+# Each workflow goes into the tab that is open: the editor takes ever longer to open one more. Text is
+# handed over because Playwright takes long for objects; what is undefined must be seen in it.
 
 
 class Editor:
@@ -51,9 +56,10 @@ class Editor:
         self.page.wait_for_function("window.app?.vueAppReady && !!LiteGraph.registered_node_types.KSampler")
 
     def stop_drawing(self) -> None:
-        """Who only wants prompts need not wait for pictures."""
+        """Show nothing any more: who only wants prompts need not wait for pictures."""
         self.page.set_viewport_size({"width": 300, "height": 200})
         self.page.evaluate("() => { app.canvas.pause_rendering = true; }")
+        self.page.add_style_tag(content="html { display: none !important; }")
 
     def prompt_of(self, workflow: dict[str, Any]) -> dict[str, Any]:
         """The prompt that the editor makes of a workflow.
@@ -61,9 +67,10 @@ class Editor:
         Raises:
             RuntimeError: It cannot load it, or cannot make a prompt of it.
         """
-        prompt, error = self.page.evaluate(_LOAD_AND_SEND, workflow)
+        text, error = self.page.evaluate(_LOAD_AND_SEND, json.dumps(workflow))
         if error is not None:
             raise RuntimeError(error)
+        prompt = json.loads(text)
         assert isinstance(prompt, dict)
         return prompt
 

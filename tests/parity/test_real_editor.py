@@ -106,8 +106,9 @@ class Rate:
         if filled:
             text += f" ({filled} of them but for defaults of inputs that were left out)"
         if told:
-            kinds = sorted((kind, len(names)) for kind, names in self.told.items() if kind != DEFAULTS)
-            text += f", {len(told)} as told ({', '.join(f'{kind} {count}' for kind, count in kinds)})"
+            kinds = sorted((kind, names) for kind, names in self.told.items() if kind != DEFAULTS)
+            text += f", {len(told)} as told"
+            text += "".join(f"\n    {kind} ({len(names)}): {', '.join(names)}" for kind, names in kinds)
         return text + "".join(f"\n    {name}: {faults[:3]}" for name, faults in self.wrong.items())
 
 
