@@ -23,7 +23,7 @@ CHROMIUM = os.environ.get("COMFYFLOW_CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-MILLISECONDS = 90_000
+MILLISECONDS = 300_000
 
 _LOAD_AND_SEND = """async text => {
     try {

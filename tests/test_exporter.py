@@ -142,6 +142,22 @@ def test_a_constant_at_a_socket_is_given_by_a_node_of_its_own() -> None:
     assert to_workflow(inside).warnings == []
 
 
+@pytest.mark.parametrize("class_type", ["SaveAudio", "SaveAudioAdvanced"])
+@pytest.mark.parametrize("editor", ["1.44", "1.46", "1.47", "1.58"])
+def test_the_audio_player_of_another_release_is_no_constant(class_type: str, editor: str) -> None:
+    known = {
+        name: {**classes()["Loader"], "name": name, "input": {"required": required}, "output": ["STRING"]}
+        for name, required in [
+            (class_type, {"filename_prefix": ["STRING", {"default": "x"}]}),
+            ("PrimitiveString", {"value": ["STRING", {}]}),
+        ]
+    }
+    server = Schema(known)
+    made = to_workflow({"1": node(class_type, filename_prefix="a", audioUI="")}, server, frontend=editor)
+    assert [one["type"] for one in made["nodes"]] == [class_type]
+    assert (made["links"], made.warnings) == ([], [])
+
+
 def test_titles_are_kept_where_they_are_own() -> None:
     loader = titled(raw_node("Loader", {"name": "a.safetensors"}), "</script><b>Mine")
     made = to_workflow(Workflow(raw_node("Encode", {"text": "", "clip": loader[1]})), SERVER)

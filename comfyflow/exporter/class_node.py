@@ -27,6 +27,7 @@ from ..importer.node_shape import NodeShape
 from ..importer.prompt_writer import is_dynamic_prompt
 from ..json_types import is_object
 from .board import DraftInput, DraftNode, can_be_escaped, escaped
+from .comparison import made_in_shape
 
 SEARCH_NAME: Final = "Node name for S&R"
 """The property under which the editor finds a node by its class."""
@@ -266,6 +267,7 @@ def _by_name(node: GraphNode, live: LGraphNode, values: list[Any]) -> dict[str, 
 
 def _strays(node: GraphNode, live: LGraphNode, shape: NodeShape) -> tuple[str, ...]:
     known = {widget.name for widget in live.widgets if widget.sent and widget.kind != "shim"}
+    known |= made_in_shape(shape)  # the value is the editor's own, also where another release sent it
     if not shape.core:  # its code may have a widget for what the server does not describe
         sockets = {spec.name for spec in shape.specs.values() if not spec.widgets}
         known.update(name for name in node.inputs if name not in sockets)

@@ -11,7 +11,7 @@ from ..graph.prompt import read_link, unwrapped
 from ..importer.editor_rules import NEWEST, EditorRules, rules_of
 from ..importer.frontend_widgets import FIXED, RENDERED, VIEWPORT
 from ..importer.javascript import shown
-from ..importer.node_shape import node_shapes
+from ..importer.node_shape import NodeShape, node_shapes
 from ..json_types import is_array, is_number, is_object, object_or_empty
 from ..problem import Problem
 from ..schema import Schema
@@ -88,9 +88,17 @@ def _is_held(ours: Any, theirs: Any, graph: Graph) -> bool:
 def made_by_editor(class_type: str, schema: Schema, rules: EditorRules) -> frozenset[str]:
     """The inputs of a class whose values the editor makes up."""
     shape = node_shapes(schema, rules).get(class_type)
-    widgets = shape.widgets if shape is not None else []
-    made = {widget.name for widget in widgets if widget.kind in _MADE}
-    return frozenset(made | ({"audioUI"} if class_type in _AUDIO_CLASSES else set()))
+    return made_in_shape(shape) if shape is not None else _players(class_type)
+
+
+def made_in_shape(shape: NodeShape) -> frozenset[str]:
+    """The inputs of a class, known by its shape in the editor, whose values the editor makes up."""
+    made = {widget.name for widget in shape.widgets if widget.kind in _MADE}
+    return _players(shape.class_type) | made
+
+
+def _players(class_type: str) -> frozenset[str]:
+    return frozenset({"audioUI"} if class_type in _AUDIO_CLASSES else ())
 
 
 def same(ours: Any, theirs: Any) -> bool:

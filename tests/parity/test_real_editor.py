@@ -172,6 +172,12 @@ def has_growing_option(node_id: str, graph: Graph) -> bool:
     return node is not None and any(name.count(".") > 1 for name, _ in node.links)
 
 
+def has_pack(graph: Graph, schema: Schema) -> bool:
+    """Whether a graph has a node of a pack."""
+    found = (schema.get(node.class_type) for node in graph.values())
+    return any(known is not None and known.of_pack for known in found)
+
+
 def needs_code(node_id: str, graph: Graph, schema: Schema, made: Mapping[str, Any]) -> bool:
     """Whether only the JavaScript of a pack can hold a node's values: in widgets of its own, or by name."""
     node = graph.get(node_id)
@@ -209,7 +215,7 @@ def look(rate: Rate, name: str, graph: Graph, schema: Schema, editor: Editor, ve
         for fault, reason in reasons.items()
     }
     if None in reasons.values():
-        foretold = not faults(sent, without_javascript(made, schema, version))
+        foretold = has_pack(graph, schema) and not faults(sent, without_javascript(made, schema, version))
         reasons = {
             fault: reason or (NO_CODE if foretold or needs_code(fault[0], graph, schema, made) else None)
             for fault, reason in reasons.items()
