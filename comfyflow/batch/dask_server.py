@@ -190,9 +190,9 @@ class DaskServer:
         return Ended(told["ending"], told["error"], result, told["server_gone"])
 
     async def _told(self, task: dict[str, Any]) -> dict[str, Any] | Ended:
-        """What a worker says of the end of a row.
+        """What a worker reports at the end of a row.
 
-        If workers end each time they have it, its prompt may wait or run on the server all the same. Before
+        If workers end each time they have it, its prompt may still wait or run on the server. Before
         the row is sent again, the prompt is removed, and then looked for: it may have been too late.
         """
         removed = False
