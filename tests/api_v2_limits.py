@@ -27,6 +27,8 @@ _UNTIL_CONNECTED = Limit(
 )
 _TEXT_EVENTS = Limit("no outputs that are texts", r"assert \['2'\] == \['2', '3'\]")
 _NO_OUTPUTS = Limit("no outputs but pictures, video, sound and latents", "ClientError: .*: none$")
+_NO_SOCKET = Limit("no socket that tells of all prompts", "SocketUnavailable: no WebSocket at", 15)
+_CLASSES = Limit("no list of node classes", "/api/object_info of .* gave 404")
 _QUEUE = Limit("no queue", "/api/queue of .* gave 404")
 
 LIMITS: Final[dict[str, Limit]] = {
@@ -84,6 +86,21 @@ LIMITS: Final[dict[str, Limit]] = {
     ),
     "test_client_events.test_events_count_from_the_call": _ALL,
     "test_client_seed_faults.test_8_first_use_from_several_threads_opens_one_socket": _SOCKET,
+    "test_client_callbacks.test_functions_are_called_by_class_and_by_type": _ALL,
+    "test_client_callbacks.test_a_function_is_called_until_it_is_taken_back": _NO_SOCKET,
+    "test_client_callbacks.test_a_function_may_run_prompts": _ALL,
+    "test_client_callbacks.test_a_function_may_be_awaited_and_run_prompts": _ALL,
+    "test_client_callbacks.test_a_function_that_raises_takes_nothing_with_it": _NO_SOCKET,
+    "test_client_callbacks.test_lists_are_kept_for_as_long_as_was_said": _CLASSES,
+    "test_client_callbacks.test_nothing_is_kept_unless_it_is_asked_for": _CLASSES,
+    "test_client_closing.test_a_closed_client_says_so": _ALL,
+    "test_client_closing.test_a_client_that_is_collected_leaves_nothing": Limit(
+        "no socket, for which this waits in a loop of its own", "TooLong", 5
+    ),
+    "test_client_refusal.test_a_class_that_the_server_lacks_is_named_with_the_nearest_that_it_has": Limit(
+        "only the sentence of a refusal, and no list of node classes",
+        r"'invalid_workflow', None\)|assert False\s.*startswith",
+    ),
     "test_client_seed_faults.test_9_a_socket_that_breaks_in_the_middle": _UNTIL_CONNECTED,
 }
 """By module and name of the test."""

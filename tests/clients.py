@@ -9,9 +9,20 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from comfyflow.client import AsyncClient, AsyncHandle, Client
+from comfyflow.client.flow import Request
 from tests.loop_thread import opened_in_thread
 
 KINDS = ["Client", "AsyncClient"]
+
+
+def sends_prompt(request: Request) -> bool:
+    """Whether a request queues a prompt, at a ComfyUI or at a Comfy API v2."""
+    return request.method == "POST" and request.path in ("/api/prompt", "/api/v2/jobs")
+
+
+def cancels_prompt(request: Request) -> bool:
+    """Whether a request is one that a client makes to cancel, where a socket or a stream tells all else."""
+    return request.path == "/api/queue" or request.path.endswith("/cancel")
 
 
 class Awaited:

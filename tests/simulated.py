@@ -77,10 +77,10 @@ def submit(server: Simulator, prompt: Prompt, **body: Any) -> str:
 
 
 def entry(server: Simulator, prompt_id: str, seconds: float = 20.0) -> dict[str, Any]:
-    """The history of a prompt; waits for it."""
+    """The history of a prompt; waits for it. It is the server's own, whatever stands in front of it."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        found = HTTP.get(f"{server.url}/history/{prompt_id}").json()
+        found = HTTP.get(f"http://127.0.0.1:{server.port}/history/{prompt_id}").json()
         if found:
             return found[prompt_id]
         time.sleep(0.005)

@@ -416,6 +416,21 @@ def test_what_the_api_lacks_is_refused_before_anything_is_sent(
     assert posts(server) == before
 
 
+def test_functions_for_events_that_never_come_are_refused_when_a_prompt_is_sent(
+    client: Any, server: Simulator
+) -> None:
+    """And not before: at first nobody knows what kind of server it is."""
+    before = posts(server)
+    remove = client.on("progress", print)
+    with pytest.raises(ClientError, match=r"no WebSocket for all prompts; handle\.events\(\) and on_event"):
+        client.run(red(), timeout=SECONDS)
+    assert posts(server) == before
+    remove()
+    assert client.run(red(), timeout=SECONDS).files
+    with pytest.raises(ClientError, match="no WebSocket for all prompts"):
+        client.on("progress", print)
+
+
 def test_pictures_of_a_socket_and_its_events(client: Any, server: Simulator) -> None:
     before = posts(server)
     node = SaveImageWebsocket(images=EmptyImage(width=8, height=8, batch_size=1, color=color()))

@@ -9,7 +9,16 @@ from pathlib import Path
 
 import pytest
 
-MODULES = ("test_client_server", "test_client_outputs", "test_client_events", "test_client_seed_faults")
+MODULES = (
+    "test_client_server",
+    "test_client_outputs",
+    "test_client_events",
+    "test_client_seed_faults",
+    "test_client_interruption",
+    "test_client_callbacks",
+    "test_client_closing",
+    "test_client_refusal",
+)
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from comfyflow.client.flow import Answer, Flow, Forward, Request
 from comfyflow.errors import ClientError
 from comfyflow.simulator import NodeContext, Simulator
 from tests.clients import KINDS, connected
-from tests.simulated import NODES, Prompt
+from tests.simulated import NODES, SAVE, Prompt
 
 
 @pytest.fixture
@@ -221,13 +221,15 @@ def test_layers_come_and_go_while_the_client_lives(server: Simulator, kind: str)
 
     first, second = layer("first"), layer("second")
     with connected(kind, server.url, middleware=[first]) as client:
-        client.queue()
+        (file,) = client.run(SAVE, timeout=20, websocket=False).files
+        seen.clear()
+        client.read(file)
         remove = client.use(second)
         assert client.middleware == (second, first)
-        client.queue()
+        client.read(file)
         remove()
         remove()
-        client.queue()
+        client.read(file)
         assert client.middleware == (first,)
     assert seen == ["first", "second", "first", "first"]
 

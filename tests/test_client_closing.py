@@ -120,7 +120,7 @@ def test_a_task_that_is_cancelled_is_not_told_that_the_client_is_closed(server: 
             await asyncio.sleep(0.002)
             task.cancel()
             await asyncio.wait([task])
-            return task.cancelled() and bool(await client.system_stats())
+            return task.cancelled() and bool((await client.run(prompt(), timeout=20)).files)
 
     assert asyncio.run(cancel())
 
@@ -177,6 +177,31 @@ def test_a_server_that_takes_connections_and_never_answers_is_out_of_time(kind: 
                 client.run(prompt(), prompt_id=mine, timeout=1)
             assert unsent.value.prompt_id is None
             assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_closing_ends_a_request_that_is_never_answered(kind: str) -> None:
+    """Not only at the end of its time: a socket that is closed does not wake whoever waits for it."""
+    ends: list[BaseException] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with connected(kind, url, limits=Limits(answer=600.0, retries=0)) as client:
+
+            def ask() -> None:
+                try:
+                    client.system_stats()
+                except BaseException as error:  # noqa: BLE001  # every kind is looked at
+                    ends.append(error)
+
+            asking = threading.Thread(target=ask, daemon=True)
+            asking.start()
+            with listener.accept()[0] as opened:
+                assert opened.recv(65536).startswith(b"GET ")
+                client.close()
+                asking.join(30)
+                assert not asking.is_alive(), "it has not ended while the server holds the connection"
+    assert [type(end) for end in ends] == [ClientError]
+    assert "this client is closed" in str(ends[0])
 
 
 @contextlib.contextmanager

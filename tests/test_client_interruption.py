@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import signal
+import sys
 import threading
 import time
 import uuid
@@ -14,9 +16,10 @@ import pytest
 
 from comfyflow.client import AsyncClient, Client
 from comfyflow.client.flow import Answer, Flow, Forward, Request
-from comfyflow.client.run_event import NodeStarted, RunEvent
+from comfyflow.client.run_event import RunDone, RunEvent
 from comfyflow.errors import ClientError
 from comfyflow.simulator import NodeContext, Simulator
+from tests.clients import cancels_prompt, sends_prompt
 from tests.simulated import NODES, Prompt, entry
 
 LONG = 60.0
@@ -61,10 +64,16 @@ def work(server: Simulator, begun: Any, seconds: float = LONG) -> None:
     server.simulate("WordCount", count)
 
 
-def left(url: str) -> int:
-    """How many prompts the server still has; one that was told to stop may take a moment."""
-    with Client(url, websocket=False) as client:
-        return len(client.queue())
+def left(server: Simulator) -> int:
+    """How many prompts the server still has."""
+    return server.instance.queue.remaining
+
+
+def ending(server: Simulator) -> str:
+    """How the only prompt that has ended did so."""
+    (found,) = server.instance.queue.history().values()
+    kind: str = found["status"]["messages"][-1][0]
+    return kind
 
 
 # Ctrl-C
@@ -75,10 +84,8 @@ def test_ctrl_c_cancels_what_runs(server: Simulator) -> None:
     with Client(server.url) as client:
         with pytest.raises(KeyboardInterrupt):
             client.run(prompt())
-        assert left(server.url) == 0
-        (found,) = client.history().values()
-        assert found.outcome is not None
-        assert found.outcome.ending == "interrupted"
+        assert left(server) == 0
+        assert ending(server) == "execution_interrupted"
 
 
 def test_ctrl_c_cancels_what_waits_in_the_queue(server: Simulator) -> None:
@@ -95,8 +102,8 @@ def test_ctrl_c_cancels_what_waits_in_the_queue(server: Simulator) -> None:
         with server.held_queue(), pytest.raises(KeyboardInterrupt):
             client.run(prompt(), on_event=stop)
         assert before.result(20).outcome.ending == "success"
-        assert list(client.history()) == [before.prompt_id]
-        assert left(server.url) == 0
+        assert list(server.instance.queue.history()) == [before.prompt_id]
+        assert left(server) == 0
 
 
 def test_ctrl_c_may_leave_the_prompt(server: Simulator) -> None:
@@ -112,7 +119,7 @@ def test_ctrl_c_while_the_prompt_is_sent(server: Simulator) -> None:
 
     def interrupted(request: Request, forward: Forward) -> Flow[Answer]:
         answer = yield from forward(request)
-        if request.path == "/api/prompt":
+        if sends_prompt(request) and answer.ok:
             raise KeyboardInterrupt
         return answer
 
@@ -120,12 +127,12 @@ def test_ctrl_c_while_the_prompt_is_sent(server: Simulator) -> None:
         with pytest.raises(KeyboardInterrupt):
             client.run(prompt())
         assert len(server.prompts) == 1
-        assert left(server.url) == 0
+        assert left(server) == 0
 
 
 def test_ctrl_c_before_the_prompt_is_sent(server: Simulator) -> None:
     def interrupted(request: Request, forward: Forward) -> Flow[Answer]:
-        if request.path == "/api/prompt":
+        if sends_prompt(request):
             raise KeyboardInterrupt
         return (yield from forward(request))
 
@@ -134,12 +141,45 @@ def test_ctrl_c_before_the_prompt_is_sent(server: Simulator) -> None:
     assert not server.prompts
 
 
+def test_ctrl_c_as_a_lock_is_taken_leaves_it_free(server: Simulator) -> None:
+    """The interrupt comes when this thread has the lock of the connections, and does not yet know."""
+    main = threading.main_thread().ident
+    assert main is not None
+    with Client(server.url, websocket=False) as client:
+        lock = getattr(client._driver._transport._inner, "_pool")._optional_thread_lock  # noqa: B009
+        held = threading.Event()
+
+        def hold() -> None:
+            with lock:
+                held.set()
+                while not sys._current_frames()[main].f_code.co_filename.endswith(
+                    ("connection_pool.py", "_synchronization.py")
+                ):
+                    time.sleep(0.001)
+                sys.setswitchinterval(10.0)  # it does not run before it is interrupted
+            _thread.interrupt_main()
+
+        before = sys.getswitchinterval()
+        holder = threading.Thread(target=hold)
+        holder.start()
+        assert held.wait(20)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                client.system_stats()
+        finally:
+            sys.setswitchinterval(before)
+            holder.join(20)
+        assert lock.acquire(blocking=False), "nobody has it"
+        lock.release()
+        assert client.system_stats()
+
+
 def test_a_second_ctrl_c_leaves_at_once(server: Simulator) -> None:
     asked: list[str] = []
 
     def impatient(request: Request, forward: Forward) -> Flow[Answer]:
-        asked.append(request.path)
-        if request.path == "/api/queue":
+        if cancels_prompt(request):
+            asked.append(request.path)
             raise KeyboardInterrupt("second")
         return (yield from forward(request))
 
@@ -149,7 +189,7 @@ def test_a_second_ctrl_c_leaves_at_once(server: Simulator) -> None:
         pytest.raises(KeyboardInterrupt, match="second"),
     ):
         client.run(prompt())
-    assert asked.count("/api/queue") == 1
+    assert len(asked) == 1
     assert entry(server, server.prompts[-1].prompt_id)["status"]["status_str"] == "success"
 
 
@@ -157,7 +197,7 @@ def test_a_server_that_hangs_holds_up_ctrl_c_for_seconds_only(server: Simulator)
     """And whoever pressed it is told that the prompt may go on."""
 
     def hangs(request: Request, forward: Forward) -> Flow[Answer]:
-        if request.path == "/api/queue":
+        if cancels_prompt(request):
             raise ClientError("hangs")
         return (yield from forward(request))
 
@@ -180,15 +220,16 @@ def test_an_error_of_the_listener_is_no_interrupt(server: Simulator) -> None:
 
 
 def test_waiting_for_a_handle_leaves_the_prompt(server: Simulator) -> None:
-    presses = ["once"]
+    presses: list[str] = []
 
     def interrupted(request: Request, forward: Forward) -> Flow[Answer]:
-        if request.path.startswith("/api/history/") and presses:
+        if presses:
             raise KeyboardInterrupt(presses.pop())
         return (yield from forward(request))
 
-    with Client(server.url, middleware=[interrupted], websocket=False, backend="comfyui") as client:
+    with Client(server.url, middleware=[interrupted], websocket=False) as client:
         handle = client.submit(prompt())
+        presses.append("once")
         with pytest.raises(KeyboardInterrupt, match="once"):
             handle.result()
         assert handle.result(20).outcome.ending == "success"
@@ -224,10 +265,8 @@ def test_a_task_that_is_cancelled_cancels_its_prompt(server: Simulator) -> None:
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            assert len(await client.queue()) == 0
-            (found,) = (await client.history()).values()
-            assert found.outcome is not None
-            assert found.outcome.ending == "interrupted"
+            assert left(server) == 0
+            assert ending(server) == "execution_interrupted"
 
     asyncio.run(main())
 
@@ -239,11 +278,11 @@ def test_wait_for_cancels_the_prompt_or_leaves_it(server: Simulator) -> None:
         async with AsyncClient(server.url) as client:
             with pytest.raises(asyncio.TimeoutError):
                 await asyncio.wait_for(client.run(prompt()), 0.5)
-            assert len(await client.queue()) == 0
+            assert left(server) == 0
             work(server, begun, 1.0)
             with pytest.raises(asyncio.TimeoutError):
                 await asyncio.wait_for(client.run(prompt(), on_interrupt="leave"), 0.5)
-            assert len(await client.queue()) == 1
+            assert left(server) == 1
             prompt_id = server.prompts[-1].prompt_id
             assert (await (await client.attach(prompt_id)).wait(20)).ending == "success"
 
@@ -255,7 +294,7 @@ def test_a_task_that_is_cancelled_while_its_prompt_is_sent(server: Simulator) ->
 
     def interrupted(request: Request, forward: Forward) -> Flow[Answer]:
         answer = yield from forward(request)
-        if request.path == "/api/prompt":
+        if sends_prompt(request) and answer.ok:
             raise asyncio.CancelledError
         return answer
 
@@ -263,7 +302,7 @@ def test_a_task_that_is_cancelled_while_its_prompt_is_sent(server: Simulator) ->
         async with AsyncClient(server.url, middleware=[interrupted], websocket=False) as client:
             with pytest.raises(asyncio.CancelledError):
                 await client.run(prompt())
-            assert len(await client.queue()) == 0
+            assert left(server) == 0
 
     asyncio.run(main())
     assert len(server.prompts) == 1
@@ -308,7 +347,7 @@ def test_a_listener_may_be_awaited(server: Simulator) -> None:
             await client.run(prompt(), on_event=listen)
         return told
 
-    assert NodeStarted in asyncio.run(main())
+    assert asyncio.run(main())[-1] is RunDone
 
 
 def test_a_listener_of_a_blocking_client_cannot_be_awaited(server: Simulator) -> None:

@@ -40,6 +40,11 @@ class QueueWatch:
         self._runs.pop(run.prompt_id, None)
         self._told.discard(run.prompt_id)
 
+    @property
+    def listens(self) -> bool:
+        """Whether it wants events: while there are prompts."""
+        return bool(self._runs)
+
     def put(self, event: ServerEvent) -> None:
         """Receive a socket event."""
         if isinstance(event, Status) and event.queue_remaining is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import mimetypes
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -134,7 +135,8 @@ def content_request(core: Core, file: OutputFile, headers: Mapping[str, str]) ->
     asset_id = asset_of(file)
     if not asset_id:
         raise no_such_feature(f"a file by its name ({file.annotated_name})", "Take files from a result")
-    return v2_request(core, "GET", f"{_ASSETS}/{segment(asset_id)}/content", headers=headers)
+    request = v2_request(core, "GET", f"{_ASSETS}/{segment(asset_id)}/content", headers=headers)
+    return replace(request, file=file.name)
 
 
 def with_assets(prompt: Mapping[str, Any], assets: Mapping[Input, str]) -> Mapping[str, Any]:

@@ -200,6 +200,8 @@ class BlockingDriver:
                     return self._send_directly(self._pool, effect, pace, halt)
                 return self._send_through(effect, pace, halt)
         except CONNECTION_ERRORS as error:
+            if self._http.is_closed:
+                raise closed(request) from None
             raise unreachable(self.core, request, as_httpx(error), self._options.proxy) from None
         except httpx.InvalidURL as error:
             raise ClientError(f"{request.label}: {self.core.credentials.hide(str(error))}") from None

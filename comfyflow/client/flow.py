@@ -48,6 +48,7 @@ class Request:
         url: An absolute address instead of `path`, for redirects.
         until: The deadline for the whole request, by the client's clock; None for no deadline.
         live: Whether the answer streams for as long as something lasts: then it is never too slow.
+        file: The name of the file that it fetches, for messages; ``""`` if the query has it, or for no file.
 
     The body is not shown: a prompt may contain the key for paid nodes.
     """
@@ -64,6 +65,7 @@ class Request:
     url: str | None = None
     until: float | None = None
     live: bool = False
+    file: str = ""
 
     @property
     def label(self) -> str:

@@ -337,8 +337,8 @@ def pieces(response: httpx.Response) -> Iterable[bytes] | None:
 
 def closed(request: Request) -> ClientError:
     """The error of a request by a closed client; usually an output is saved too late."""
-    name = dict(request.query).get("filename") if request.path == "/api/view" else None
-    if name is not None:
+    name = request.file or (dict(request.query).get("filename") if request.path == "/api/view" else None)
+    if name:
         return ClientError(
             f"{name} cannot be fetched: this client is closed. Save files before that, in the block of "
             "`with Client(...) as client:`"

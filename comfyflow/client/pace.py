@@ -1,14 +1,19 @@
-"""Connections that keep to a request's time limit.
+"""Connections that keep to a request's time limit, and that end at once when a client is closed.
 
 httpx's timeouts count from one chunk to the next: a header that arrives a byte at a time never times out. So
 each read, write and connection gets no more time than the whole request has left.
+
+Closing a socket does not wake a thread that waits for it. So it is only shut down, which does, and that
+thread closes it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import socket
+import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar, Token
 from typing import Any, Final, TypeVar
 
@@ -71,12 +76,15 @@ _PACE: Final[ContextVar[Pace | None]] = ContextVar("comfyflow_pace", default=Non
 def keep_pace(transport: T) -> T:
     """Make an httpx transport's connections keep the pace of their request.
 
-    httpx has no option for httpcore's network backend, which is its documented place for this.
+    httpx has no option for httpcore's network backend, which is its documented place for this, nor for the
+    lock of its pool.
     """
     pool: Any = getattr(transport, "_pool", None)
     backend = getattr(pool, "_network_backend", None)
     if isinstance(backend, httpcore.NetworkBackend):
         pool._network_backend = _Backend(backend)
+        # A Ctrl-C that comes as httpcore's own lock is taken leaves it locked; not so the interpreter's.
+        pool._optional_thread_lock = threading.Lock()
     elif isinstance(backend, httpcore.AsyncNetworkBackend):
         pool._network_backend = _AsyncBackend(backend)
     return transport
@@ -128,8 +136,28 @@ class _Stream(httpcore.NetworkStream):
     def __init__(self, inner: httpcore.NetworkStream) -> None:
         self._inner = inner
         self._outbox = _Outbox()
+        self._lock = threading.RLock()  # the collector may close it in the middle of a line that has the lock
+        self._user: int | None = None
+        self._closed = False
+
+    def _use(self, call: Callable[[], T]) -> T:
+        """Wait for the socket; whoever closes it meanwhile leaves that to this thread."""
+        try:
+            with self._lock:
+                if self._closed:
+                    raise httpcore.ReadError("the connection was closed in the meantime")
+                self._user = threading.get_ident()
+            return call()
+        finally:
+            with self._lock:
+                self._user = None
+                if self._closed:
+                    self._inner.close()
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._use(lambda: self._read(max_bytes, timeout))
+
+    def _read(self, max_bytes: int, timeout: float | None) -> bytes:
         if self._outbox:
             limit = _within(self._outbox.timeout, httpcore.WriteTimeout)
             with contextlib.suppress(httpcore.WriteError):  # the server may have answered and closed
@@ -138,10 +166,17 @@ class _Stream(httpcore.NetworkStream):
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         if piece := self._outbox.put(buffer, timeout):
-            self._inner.write(piece, _within(timeout, httpcore.WriteTimeout))
+            self._use(lambda: self._inner.write(piece, _within(timeout, httpcore.WriteTimeout)))
 
     def close(self) -> None:
-        self._inner.close()
+        with self._lock:
+            self._closed = True
+            opened = self._inner.get_extra_info("socket")
+            if self._user in (None, threading.get_ident()) or not isinstance(opened, socket.socket):
+                self._inner.close()
+                return
+            with contextlib.suppress(OSError):  # the server was first
+                socket.socket.shutdown(opened, socket.SHUT_RDWR)  # and not TLS, which the other thread uses
 
     def start_tls(
         self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None

@@ -27,7 +27,7 @@ from .run import Run, picture_senders
 from .run_event import FileUploaded
 from .submission import Submission, asked_policy, look_for_policy, with_choices
 from .target import Target, prepare
-from .waiting import Wait, ready_socket, require_pictures
+from .waiting import Wait, ready_socket, require_pictures, require_socket
 
 if TYPE_CHECKING:
     from ..validate import Report
@@ -117,6 +117,8 @@ def _start(core: Core, target: Target, options: RunSettings, attempt: Sending) -
     prepared = yield from prepare(core, target, given)  # a compile error does not need a server
     backend = yield from recognise(core)
     backend.refuse(options)
+    if not backend.has_socket and core.hub.heard:  # they registered before the server was known
+        require_socket(core)
     if prepared.workflow is None:
         prepared = replace(prepared, prompt=sendable(prepared.prompt))
     schema = given if given is not None else schema_of(prepared)

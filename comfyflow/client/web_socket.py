@@ -51,6 +51,11 @@ _NAMELESS: Final = (Executing, Progress, SocketImage, NodeMessage)
 class Hearer(Protocol):
     """Takes socket events, immediately and without blocking."""
 
+    @property
+    def listens(self) -> bool:
+        """Whether it still wants events."""
+        ...
+
     def put(self, event: ServerEvent) -> None:
         """Take an event."""
         ...
@@ -77,6 +82,11 @@ class Listener(Generic[T]):
         """Add an event."""
         self._events.append(event)
         self.signal.set()
+
+    @property
+    def listens(self) -> bool:
+        """Whether more events may come."""
+        return not self.closed
 
     @property
     def waiting(self) -> bool:
@@ -152,6 +162,11 @@ class Hub:
         """Stop passing events to this listener."""
         with self._lock:
             self._listeners = [known for known in self._listeners if known() not in (None, listener)]
+
+    @property
+    def heard(self) -> bool:
+        """Whether anything wants the events of all prompts."""
+        return any(listener.listens for listener in self._listening())
 
     def dispatch(self, event: ServerEvent) -> None:
         """Dispatch one socket event."""
@@ -292,6 +307,11 @@ class Callbacks:
     def kinds(self) -> tuple[type[BaseServerEvent] | str, ...]:
         """The kinds that functions are registered for, without duplicates, in order."""
         return tuple(dict.fromkeys(subscription.kind for subscription in self._subscriptions))
+
+    @property
+    def listens(self) -> bool:
+        """Whether there is a function to call."""
+        return bool(self._subscriptions)
 
     def put(self, event: ServerEvent) -> None:
         """Schedule the functions registered for an event."""
