@@ -82,6 +82,12 @@ def _tolerance(context: click.Context, parameter: click.Parameter, value: str) -
     help="A file that the prompt reads and the server lacks. Can be repeated.",
 )
 @click.option(
+    "--comfyui",
+    metavar="DIR",
+    type=PATH,
+    help="The server's ComfyUI folder, to compare model files with the hashes that FILE lists.",
+)
+@click.option(
     "--out", metavar="DIR", type=PATH, default=Path("output"), help="The folder to write the new file to."
 )
 @click.option("--fresh", is_flag=True, help="Make the server drop cached results first.")
@@ -97,6 +103,7 @@ def reproduce(
     lock: Path | None,
     tolerance: Tolerance,
     inputs: tuple[str, ...],
+    comfyui: Path | None,
     out: Path,
     fresh: bool,
     allow_paid: bool,
@@ -133,7 +140,7 @@ def reproduce(
         from ..reproduction.trial import Trial
 
         source = original.source(Converting(editor, repair, asks, packs))
-        trial = Trial(client, original, source, locked)
+        trial = Trial(client, original, source, locked, comfyui)
         _tell(trial, client, quiet=quiet or as_json)
         for upload in trial.give(client, {**given, **_asked_for(trial, given, as_json)}):
             say(str(upload), err=True)

@@ -32,7 +32,6 @@ from .wanted import WantedModel, place, refused
 Progress = Callable[[int, "int | None"], None]
 """Called with how many bytes have arrived, and how many there will be, if known."""
 
-_HASHES: Final = frozenset({"md5", "sha1", "sha256", "sha384", "sha512"})
 _TRIES: Final = 5
 """How often a fetch is begun again without a byte of progress."""
 _PIECE: Final = 1 << 20
@@ -281,17 +280,14 @@ class Downloads:
             )
 
     def _hash_refusal(self, file: WantedModel) -> str | None:
-        if file.hash is None or (name := _hash_name(file)) is None:
-            return None
-        digits = hashlib.new(name, usedforsecurity=False).digest_size * 2
-        if re.fullmatch(rf"[0-9a-fA-F]{{{digits}}}", file.hash):
+        if file.hash is None or file.hash_name is None or file.hash_is_valid:
             return None
         return f"its hash {file.hash!r:.140} is not a valid {file.hash_type or 'SHA256'}"
 
     def _check(self, file: WantedModel, partial: _Partial) -> bool:
         """Whether the hash could be compared; a file with another one is removed."""
-        name, wanted, who = _hash_name(file), file.hash, "the workflow"
-        if wanted is None or name is None:
+        name, wanted, who = file.hash_name, file.hash, "the workflow"
+        if wanted is None or name is None or name not in hashlib.algorithms_available:
             name, wanted, who = "sha256", partial.linked, "its server"
         if wanted is None:
             return False
@@ -431,11 +427,6 @@ def _too_much(file: WantedModel, size: int | None, bounds: Bounds) -> str:
     if size is None:
         return exceeded("file", bounds, file.path)
     return f"{file.path} is larger than the {readable(size)} that its server announced"
-
-
-def _hash_name(file: WantedModel) -> str | None:
-    name = (file.hash_type or "sha256").lower().replace("-", "")
-    return name if name in _HASHES else None
 
 
 def _said(error: httpx.HTTPError) -> str:

@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from ..schema import Schema
 
 
+_DIGITS: Final[Mapping[str, int]] = {
+    "md5": 32, "sha1": 40, "sha256": 64, "sha384": 96, "sha512": 128, "blake3": 64
+}  # fmt: skip
+"""The algorithms of hashes that are known, with the digits that each gives."""
+
 _INACTIVE: Final = frozenset({2, 4})
 """Modes of nodes that do not run: muted, bypassed."""
 
@@ -72,6 +77,21 @@ class WantedModel:
     hash_type: str | None = None
     uses: tuple[Use, ...] = ()
     installed: bool | None = None
+
+    @property
+    def hash_name(self) -> str | None:
+        """The algorithm of its hash, as `hashlib` names it, or ``blake3``; None if it is another one."""
+        if self.hash is not None and self.hash.lower().startswith("blake3:"):
+            return "blake3"
+        name = (self.hash_type or "sha256").lower().replace("-", "")
+        return name if name in _DIGITS else None
+
+    @property
+    def hash_is_valid(self) -> bool:
+        """Whether it has a hash, with as many digits as its algorithm gives."""
+        digits = (self.hash or "").lower().removeprefix("blake3:")
+        name = self.hash_name
+        return name is not None and re.fullmatch(rf"[0-9a-f]{{{_DIGITS[name]}}}", digits) is not None
 
     @property
     def path(self) -> str:

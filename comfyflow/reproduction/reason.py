@@ -32,8 +32,8 @@ class Reason:
     Attributes:
         code: ``cached``, ``simulated``, ``converted``, ``seed_control``, ``partner_node``,
             ``other_version``, ``other_editor_version``, ``custom_node``, ``device``, ``device_noise``,
-            ``input_changed``, ``input_unknown``, ``model_unknown``, ``other_prompt``, ``other_size``,
-            ``encoder``, ``lossy``; or the type of a `comfyflow.lock.Drift`.
+            ``input_changed``, ``input_unknown``, ``model_changed``, ``model_unknown``, ``other_prompt``,
+            ``other_size``, ``encoder``, ``lossy``; or the type of a `comfyflow.lock.Drift`.
         message: The reason, as a sentence.
         node_ids: The nodes concerned.
     """
@@ -85,6 +85,13 @@ def _of_run(trial: Trial, cached: Sequence[str]) -> Iterator[Reason]:
 def _of_content(trial: Trial, comparison: Comparison | None) -> Iterator[Reason]:
     """Reasons for different pixels or samples."""
     yield from _of_changed_inputs(trial)
+    for model in trial.checked_models:
+        if model.same is False:
+            yield Reason(
+                "model_changed",
+                f"{model.path} is not the file that the workflow lists",
+                model.node_ids,
+            )
     if trial.simulated:
         yield Reason("simulated", "the simulator has no models: it paints what a prompt describes")
     if comparison is not None and comparison.form:
@@ -97,11 +104,11 @@ def _of_content(trial: Trial, comparison: Comparison | None) -> Iterator[Reason]
         if drift.severity != _UNTOLD:
             yield Reason(drift.type, drift.text, drift.node_ids)
     yield from _of_devices(trial)
-    if trial.models:
+    if trial.unchecked_models:
         yield Reason(
             "model_unknown",
             f"models are identified only by name, and the server may have different ones under these names: "
-            f"{_listed(trial.models)}",
+            f"{_listed(trial.unchecked_models)}",
         )
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import MissingExtraError, ReproductionError
 from .comparison import Comparison, Tolerance, compare_files
+from .model_check import CheckedModel
 from .original import Original, read_original
 from .reason import Reason, reasons
 from .trial import Trial
@@ -36,6 +38,8 @@ class Reproduction:
         others: How many other files the run gave.
         reproduced: Whether it is close enough.
         reasons: Possible reasons for differences, the most likely first.
+        models: The model files that the prompt names, and whether the server's are those that the file's
+            workflow lists.
     """
 
     name: str
@@ -49,6 +53,7 @@ class Reproduction:
     others: int
     reproduced: bool
     reasons: Sequence[Reason] = ()
+    models: Sequence[CheckedModel] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The reproduction as plain JSON values."""
@@ -63,6 +68,7 @@ class Reproduction:
             "server": self.server,
             "version": self.version,
             "converted": self.converted,
+            "models": [model.to_json() for model in self.models],
             "reasons": [reason.to_json() for reason in self.reasons],
         }
 
@@ -74,7 +80,8 @@ class Reproduction:
             more = f", the closest of {self.others + 1}" if self.others else ""
             where = f"{self.file.annotated_name} of #{self.file.node_id}{more}"
             head = f"{self.name}: {verdict}: {self.comparison} ({where})"
-        return "\n".join([head, *(f"  {reason}" for reason in self.reasons)])
+        models = (model for model in self.models if model.listed is not None)
+        return "\n".join([head, *(f"  {line}" for line in (*models, *self.reasons))])
 
 
 def conclude(
@@ -108,6 +115,7 @@ def conclude(
         max(len(files) - 1, 0),
         comparison is not None and comparison.within(tolerance),
         tuple(reasons(trial, comparison, content, result.outcome.cached)),
+        tuple(trial.checked_models),
     )
 
 
@@ -138,6 +146,7 @@ def reproduce(
     lock: Lock | None = None,
     tolerance: Tolerance = "content",
     input_files: Mapping[str, str | os.PathLike[str]] | None = None,
+    comfyui: str | os.PathLike[str] | None = None,
     converting: Converting | None = None,
     allow_paid: bool = False,
     timeout: float | None = None,
@@ -151,17 +160,21 @@ def reproduce(
         tolerance: How close the new file must be: the same ``bytes``; the same pixels or samples
             (``content``), in any bytes; or the largest mean difference, from 0 to 1.
         input_files: Files that the prompt reads and the server lacks, by their names in the prompt.
+        comfyui: The server's ComfyUI folder, if it can be read here: its model files are compared with the
+            hashes that the file's workflow lists.
         converting: How to convert the editor's workflow, if the file carries no prompt.
         allow_paid: Whether to allow nodes that call paid services.
         timeout: Seconds for the run; None for no limit.
 
     Raises:
         WorkflowFileError: The file carries neither a prompt nor a workflow.
+        ModelFileError: The folder is not that of a ComfyUI.
         ReproductionError: Input files are missing, or it would cost something.
         ClientError: The server does not run it; see `Client.run`.
     """
+    folder = Path(comfyui) if comfyui is not None else None
     original = file if isinstance(file, Original) else read_original(file)
-    trial = Trial(client, original, original.source(converting), lock)
+    trial = Trial(client, original, original.source(converting), lock, folder)
     trial.give(client, input_files or {})
     refuse(trial, allow_paid=allow_paid)
     result = client.run(trial.source, editor_workflow=original.editor, timeout=timeout)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..client.inputs import Upload
@@ -21,6 +22,7 @@ from ..model_files.folder import is_model_name
 from ..schema import Schema, Version, takes_file
 from ..schema.installed_files import is_media_file
 from ..source import Source, prompt_classes
+from .model_check import CheckedModel, check_models
 
 if TYPE_CHECKING:
     from ..client import Client, SystemStats
@@ -72,6 +74,8 @@ class Trial:
         original: The file.
         source: The prompt that made it.
         lock: The record of the server that made it, or None.
+        comfyui: The server's ComfyUI folder, whose model files are then compared; None if it cannot be read
+            here.
     """
 
     def __init__(
@@ -80,6 +84,7 @@ class Trial:
         original: Original,
         source: Source,
         lock: Lock | None = None,
+        comfyui: Path | None = None,
     ) -> None:
         self.original: Final = original
         self.source: Source = source
@@ -91,6 +96,9 @@ class Trial:
             for drift in check(source.prompt, self.classes, lock, places=source.places)
             if drift.type != "file_missing"  # `files` reports more about them
         ]
+        self.checked_models: Final[Sequence[CheckedModel]] = check_models(
+            source.prompt, original.editor, self.classes, client, comfyui
+        )
         self.files: list[NeededFile] = [self._looked_for(client, file) for file in self._needed()]
         for file in self.files:
             if file.there:  # and not the local file of the same name
@@ -125,10 +133,12 @@ class Trial:
         return self.using(lambda node: node.api_node)
 
     @cached_property
-    def models(self) -> list[str]:
-        """The model files that the prompt names, without duplicates."""
+    def unchecked_models(self) -> list[str]:
+        """The model files that the prompt names, without duplicates, but for those whose hash is known."""
         values = (value for node in read_nodes(self.source.prompt).values() for value in node.inputs.values())
-        return list(dict.fromkeys(value for value in values if is_model_name(value)))
+        names = dict.fromkeys(value for value in values if is_model_name(value))
+        known = {model.name for model in self.checked_models if model.same is not None}
+        return [name for name in names if name.replace("\\", "/") not in known]
 
     def using(self, holds: Callable[[NodeSchema], bool]) -> dict[str, NodeSchema]:
         """The nodes whose class meets a condition, by id, with their classes.
