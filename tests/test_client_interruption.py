@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import _thread
 import asyncio
+import contextlib
 import signal
 import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
@@ -64,6 +65,23 @@ def work(server: Simulator, begun: Any, seconds: float = LONG) -> None:
     server.simulate("WordCount", count)
 
 
+@contextlib.contextmanager
+def held(server: Simulator, begun: Any) -> Generator[None, None, None]:
+    """Have a node call something when it begins, and then work until the block is left."""
+    over = threading.Event()
+
+    def count(text: str) -> int:
+        begun()
+        assert over.wait(LONG)
+        return 1
+
+    server.simulate("WordCount", count)
+    try:
+        yield
+    finally:
+        over.set()
+
+
 def left(server: Simulator) -> int:
     """How many prompts the server still has."""
     return server.instance.queue.remaining
@@ -107,8 +125,7 @@ def test_ctrl_c_cancels_what_waits_in_the_queue(server: Simulator) -> None:
 
 
 def test_ctrl_c_may_leave_the_prompt(server: Simulator) -> None:
-    work(server, press_ctrl_c, 0.3)
-    with Client(server.url) as client, pytest.raises(KeyboardInterrupt):
+    with held(server, press_ctrl_c), Client(server.url) as client, pytest.raises(KeyboardInterrupt):
         client.run(prompt(), on_interrupt="leave")
     assert entry(server, server.prompts[-1].prompt_id)["status"]["status_str"] == "success"
 
@@ -165,13 +182,13 @@ def test_ctrl_c_as_a_lock_is_taken_leaves_it_free(server: Simulator) -> None:
         assert held.wait(20)
         try:
             with pytest.raises(KeyboardInterrupt):
-                client.system_stats()
+                client.request("GET", "/api/system_stats")
         finally:
             sys.setswitchinterval(before)
             holder.join(20)
         assert lock.acquire(blocking=False), "nobody has it"
         lock.release()
-        assert client.system_stats()
+        assert client.request("GET", "/api/system_stats").status
 
 
 def test_a_second_ctrl_c_leaves_at_once(server: Simulator) -> None:
@@ -183,8 +200,8 @@ def test_a_second_ctrl_c_leaves_at_once(server: Simulator) -> None:
             raise KeyboardInterrupt("second")
         return (yield from forward(request))
 
-    work(server, press_ctrl_c, 0.3)
     with (
+        held(server, press_ctrl_c),
         Client(server.url, middleware=[impatient]) as client,
         pytest.raises(KeyboardInterrupt, match="second"),
     ):
@@ -201,9 +218,12 @@ def test_a_server_that_hangs_holds_up_ctrl_c_for_seconds_only(server: Simulator)
             raise ClientError("hangs")
         return (yield from forward(request))
 
-    work(server, press_ctrl_c, 0.3)
     began = time.monotonic()
-    with Client(server.url, middleware=[hangs]) as client, pytest.raises(KeyboardInterrupt) as caught:
+    with (
+        held(server, press_ctrl_c),
+        Client(server.url, middleware=[hangs]) as client,
+        pytest.raises(KeyboardInterrupt) as caught,
+    ):
         client.run(prompt())
     assert time.monotonic() - began < 10
     said = getattr(caught.value, "__notes__", caught.value.args)
