@@ -163,7 +163,9 @@ def test_ctrl_c_as_a_lock_is_taken_leaves_it_free(server: Simulator) -> None:
     main = threading.main_thread().ident
     assert main is not None
     with Client(server.url, websocket=False) as client:
-        lock = getattr(client._driver._transport._inner, "_pool")._optional_thread_lock  # noqa: B009
+        pool = client._driver._pool
+        assert pool is not None
+        lock: Any = pool._optional_thread_lock
         held = threading.Event()
 
         def hold() -> None:
