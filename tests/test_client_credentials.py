@@ -15,6 +15,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 from typing_extensions import Self
 
+from comfyflow import AsyncClient, Client
 from comfyflow.client import Limits
 from comfyflow.client.address import DEFAULT_SERVER, read_address
 from comfyflow.client.flow import Answer, Flow, Forward, Request
@@ -384,6 +385,17 @@ def test_addresses(given: str, url: str) -> None:
 def test_no_addresses(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ClientError, match="not a server address"):
         read_address(given)
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+@pytest.mark.parametrize(
+    "host", ["256.1.1.1", "xn--", "a..b", f"{'a' * 64}.example", f"{chr(0x2603)}.example"]
+)
+def test_a_name_that_cannot_be_looked_up_is_no_address(kind: type[Client | AsyncClient], host: str) -> None:
+    with pytest.raises(ClientError, match="not a server address") as caught:
+        kind(f"http://ada:hunter22@{host}:8188", websocket=False)
+    assert host in str(caught.value)
+    assert "hunter22" not in str(caught.value)
 
 
 def test_the_password_of_a_wrong_address_is_not_shown() -> None:

@@ -72,13 +72,16 @@ class DirectRequests:
         core: The client.
         http: httpx's client for the same server.
         possible: Whether the pool and its credentials are ours: no transport and no auth was passed in.
+
+    Raises:
+        ClientError: The server's name cannot be looked up.
     """
 
     def __init__(self, core: Core, http: httpx.Client | httpx.AsyncClient, *, possible: bool) -> None:
         self._core = core
         self._http = http
         self._possible = possible
-        origin = httpx.URL(core.address.origin)
+        origin = _origin(core)
         self._url = (origin.raw_scheme, origin.raw_host, origin.port)
         self._host = (b"Host", origin.netloc)
         self._headers = {**http.headers, "accept-encoding": ENCODINGS}
@@ -140,6 +143,17 @@ class DirectRequests:
         answered = httpx.Response(response.status, headers=response.headers)
         answered.request = httpx.Request(request.method, url)
         self._http.cookies.extract_cookies(answered)
+
+
+def _origin(core: Core) -> httpx.URL:
+    origin = core.address.origin
+    try:
+        url = httpx.URL(origin)
+        url.host.encode()  # httpx decodes it only now
+        url.raw_host.decode("ascii").encode("idna")  # as Python does before it looks the name up
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise ClientError(f"{origin!r:.300} is not a server address: {error}") from None
+    return url
 
 
 _PLAIN: Final = re.compile(r"(?:/[A-Za-z0-9_~-]+)+(?:\?[A-Za-z0-9_~=&-]*)?")
