@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosedError
 from websockets.frames import Frame, Opcode
+from websockets.sync import client as websockets_client
 from websockets.sync.server import ServerConnection, serve
 
 from comfyflow import Client
-from comfyflow.client import Limits, UnknownMessage
-from comfyflow.client.blocking_socket import Relay
+from comfyflow.client import Limits, UnknownMessage, blocking_socket
+from comfyflow.client.blocking_socket import Relay, relayed_connection
 from comfyflow.client.flow import CloseSocket, Receive, SocketFailure, SocketFlow
 
 GREETING = '{"type": "status", "data": {"sid": "x"}}'
@@ -119,6 +120,25 @@ def test_a_connection_that_breaks_is_opened_again() -> None:
         said, connections = heard(url, "m2")
     assert said[-1] == "m2"
     assert connections == 3
+
+
+def test_without_the_methods_that_are_replaced_the_thread_of_the_driver_receives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Other:
+        """What a later websockets may offer."""
+
+    with monkeypatch.context() as patch:
+        patch.setattr(websockets_client, "ClientConnection", Other)
+        assert relayed_connection(listening([], 1)) is Other
+
+    def speak(connection: ServerConnection, _: int) -> None:
+        for name in ("a", "b", "end"):
+            connection.send(message(name))
+
+    monkeypatch.setattr(blocking_socket, "relayed_connection", lambda _: websockets_client.ClientConnection)
+    with speaking(speak) as url:
+        assert heard(url, "end") == (["a", "b", "end"], 1)
 
 
 # A relay alone

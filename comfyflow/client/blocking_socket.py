@@ -116,11 +116,17 @@ def relayed_connection(flow: SocketFlow) -> type[ClientConnection]:
     A message in fragments, or one that is not UTF-8, ends that: from then on websockets puts messages
     together, and says what is wrong with them.
 
+    websockets documents neither of the methods that are replaced. Without them, its own class is returned,
+    and the driver's thread receives the messages.
+
     Args:
         flow: What the relay carries.
     """
     from websockets.frames import DATA_OPCODES, Opcode
     from websockets.sync.client import ClientConnection
+
+    if not all(hasattr(ClientConnection, name) for name in ("process_event", "recv_events")):
+        return ClientConnection
 
     class RelayedConnection(ClientConnection):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
