@@ -101,7 +101,7 @@ class Relay:
                 if given is not None:
                     return given
                 late = not came and self._waiting is receive
-                receive = receive if self._waiting is None else self._waiting
+                receive = self._waiting
                 if self._ended or late:
                     self._waiting = None
                     if self._ended:
