@@ -17,6 +17,8 @@ import httpx
 import pytest
 
 from comfyflow.client import AsyncClient, Client, Limits
+from comfyflow.client.flow import Answer, Request, Send
+from comfyflow.client.halt import Halt, Halted
 from comfyflow.errors import ClientError, ServerUnreachable, WaitTimeout
 from comfyflow.simulator import Simulator
 from tests.clients import KINDS, connected
@@ -202,6 +204,39 @@ def test_closing_ends_a_request_that_is_never_answered(kind: str) -> None:
                 assert not asking.is_alive(), "it has not ended while the server holds the connection"
     assert [type(end) for end in ends] == [ClientError]
     assert "this client is closed" in str(ends[0])
+
+
+@pytest.mark.parametrize(("by", "end"), [("close", ClientError), ("halt", Halted)])
+def test_an_answer_that_is_cut_off_here_is_not_a_whole_one(by: str, end: type[BaseException]) -> None:
+    """One without a length ends where the connection does."""
+    ends: list[object] = []
+    begun, halt = threading.Event(), Halt()
+
+    class Sink:
+        def start(self, answer: Answer) -> bool:
+            return answer.ok
+
+        def write(self, chunk: bytes) -> None:
+            begun.set()
+
+    def fetch() -> None:
+        try:
+            ends.append(client._driver._send(Send(Request("GET", "/x"), Sink()), halt))
+        except BaseException as error:  # noqa: BLE001  # every kind is looked at
+            ends.append(error)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with Client(url, limits=Limits(answer=600.0, retries=0), websocket=False) as client:
+            fetching = threading.Thread(target=fetch, daemon=True)
+            fetching.start()
+            with listener.accept()[0] as opened:
+                opened.recv(65536)
+                opened.sendall(b"HTTP/1.1 200 OK\r\n\r\nthe first half")
+                assert begun.wait(30)
+                (client.close if by == "close" else halt.halt)()
+                fetching.join(30)
+    assert [type(each) for each in ends] == [end], ends
 
 
 @contextlib.contextmanager

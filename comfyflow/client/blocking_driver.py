@@ -244,4 +244,5 @@ def _receive(
         for chunk in chunks:
             halt.check()
             body.write(chunk)
+        halt.check()  # an end that `halt` made is not that of the answer
     return body.answer

@@ -141,18 +141,28 @@ class _Stream(httpcore.NetworkStream):
         self._closed = False
 
     def _use(self, call: Callable[[], T]) -> T:
-        """Wait for the socket; whoever closes it meanwhile leaves that to this thread."""
+        """Wait for the socket; whoever closes it meanwhile leaves that to this thread.
+
+        Raises:
+            httpcore.ReadError: It was closed: the end that is then read is not that of the answer.
+        """
         try:
             with self._lock:
-                if self._closed:
-                    raise httpcore.ReadError("the connection was closed in the meantime")
+                self._check()
                 self._user = threading.get_ident()
-            return call()
+            got = call()
+            with self._lock:
+                self._check()
+            return got
         finally:
             with self._lock:
                 self._user = None
                 if self._closed:
                     self._inner.close()
+
+    def _check(self) -> None:
+        if self._closed:
+            raise httpcore.ReadError("the connection was closed in the meantime")
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         return self._use(lambda: self._read(max_bytes, timeout))
