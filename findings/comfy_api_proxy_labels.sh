@@ -70,6 +70,8 @@ async def main():
 asyncio.run(main())
 PY
 seen=$("$work/venv/bin/python" "$work/probe.py" 2>"$work/errors") || { cat "$work/errors" >&2; exit 1; }
-expected="x"
+expected="a map: ComfyError, code invalid_request: 'metadata' must be a string (opaque label).
+a string: 201 kept as 'acme'
+the SDK reads it back as [{}]"
 printf 'seen:\n%s\n' "$seen"
 [ "$seen" = "$expected" ] || { printf 'changed, was:\n%s\n' "$expected"; exit 1; }
