@@ -63,6 +63,7 @@ def test_nothing_but_health_is_told_without_a_key(served: Served, headers: dict[
         "/jobs/x",
         "/jobs/x/events",
         "/jobs/x/outputs/0",
+        "/jobs/x/outputs/0/thumbnail",
     ):
         assert status(path) == 401, path
     for path in ("/workflows/greeting/jobs", "/workflows/other/jobs"):
@@ -84,7 +85,9 @@ def test_the_jobs_of_one_key_are_not_there_for_another(served: Served) -> None:
     assert served.http.get(sent["url"], headers=bearer(BOB)).status_code == 404
     assert served.http.delete(sent["url"], headers=bearer(BOB)).status_code == 404
     assert served.http.get(sent["events"], headers=bearer(BOB)).status_code == 404
-    assert served.http.get(f"{sent['url']}/outputs/0", headers=bearer(BOB)).status_code == 404
+    for path in ("outputs/0", "outputs/0/thumbnail"):
+        answer = served.http.get(f"{sent['url']}/{path}", headers=bearer(BOB))
+        assert "unknown job" in answer.json()["detail"]
     assert served.http.get("/jobs", headers=bearer(BOB)).json()["jobs"] == []
     assert [each["id"] for each in served.http.get("/jobs", headers=bearer(ADA)).json()["jobs"]] == [
         sent["id"]

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import io
 import random
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from comfyflow.batch.record import SavedOutput
 from comfyflow.serve import output
 from comfyflow.serve.answer import has_thumbnail
 from comfyflow.serve.output import OutputThumbnails
+from comfyflow.serve.refusal import Refusal
 from comfyflow.simulator import Simulator
 
 from .serving import Served, inverted, plain, serving
@@ -38,9 +40,9 @@ def noisy(width: int = 700, height: int = 100) -> Image.Image:
     return Image.frombytes("RGB", (width, height), random.Random(1).randbytes(3 * width * height))
 
 
-def saved(folder: Path, name: str, **options: Any) -> SavedOutput:
+def saved(folder: Path, name: str, width: int = 700, **options: Any) -> SavedOutput:
     """A large picture among the outputs."""
-    noisy().save(folder / name, **options)
+    noisy(width).save(folder / name, **options)
     return known(folder, name)
 
 
@@ -49,10 +51,14 @@ def known(folder: Path, name: str) -> SavedOutput:
     return SavedOutput(name, "1", len(content), hashlib.sha256(content).hexdigest())
 
 
-def answers(thumbnails: OutputThumbnails, *files: SavedOutput) -> list[Response]:
+def request(tag: str = "") -> Request:
+    headers = [(b"if-none-match", tag.encode())] if tag else []
+    return Request({"type": "http", "method": "GET", "headers": headers})
+
+
+def answers(thumbnails: OutputThumbnails, *files: SavedOutput, tag: str = "") -> list[Response]:
     async def ask() -> list[Response]:
-        request = Request({"type": "http", "method": "GET", "headers": []})
-        return list(await asyncio.gather(*(thumbnails.response(request, file) for file in files)))
+        return list(await asyncio.gather(*(thumbnails.response(request(tag), file) for file in files)))
 
     return asyncio.run(ask())
 
@@ -83,13 +89,16 @@ def test_a_small_picture_is_its_own_thumbnail(served: Served) -> None:
     assert answer.content == served.http.get(file["url"]).content
 
 
-@pytest.mark.parametrize("what", ["moves", "is damaged", "is no picture"])
+@pytest.mark.parametrize("what", ["moves", "is damaged", "breaks its decoder", "is no picture"])
 def test_a_picture_that_cannot_have_one_is_shown_as_it_is(tmp_path: Path, what: str) -> None:
     frames = [noisy(), noisy().rotate(180)] if what == "moves" else []
     saved(tmp_path, "x.png", save_all=bool(frames), append_images=frames)
     content = (tmp_path / "x.png").read_bytes()
     if what == "is damaged":
         content = content[: len(content) // 2] + bytes(len(content) // 2)
+    if what == "breaks its decoder":
+        noisy(700, 200).save(tmp_path / "x.gif")
+        content = (tmp_path / "x.gif").read_bytes()[:-1] + b"!"  # an extension that is not there
     if what == "is no picture":
         content = b"<svg onload=hacked()>" + content
     (tmp_path / "x.png").write_bytes(content)
@@ -136,3 +145,55 @@ def test_a_thumbnail_is_made_once_and_only_so_many_are_kept(
     assert len(made) == 3
     answers(thumbnails, two)
     assert len(made) == 4
+
+
+def test_pictures_without_one_count_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "SERVED_THUMBNAILS", 2500)
+    thumbnails = OutputThumbnails(tmp_path)
+    for width in range(700, 705):
+        noisy(width).save(tmp_path / "x.png")
+        (tmp_path / "x.png").write_bytes(b"no picture" + (tmp_path / "x.png").read_bytes())
+        answers(thumbnails, known(tmp_path, "x.png"))
+    assert len(thumbnails._kept) == 2
+
+
+def test_a_picture_that_is_gone_has_none_until_it_is_back(tmp_path: Path) -> None:
+    file = saved(tmp_path, "x.png")
+    thumbnails = OutputThumbnails(tmp_path)
+    (tmp_path / "x.png").rename(tmp_path / "away")
+    with pytest.raises(Refusal, match="not in the folder of the outputs any more"):
+        answers(thumbnails, file)
+    (tmp_path / "away").rename(tmp_path / "x.png")
+    (answer,) = answers(thumbnails, file)
+    assert answer.media_type == "image/webp"
+    (tmp_path / "x.png").unlink()
+    for tag in ("", answer.headers["etag"]):
+        with pytest.raises(Refusal, match="not in the folder of the outputs any more"):
+            answers(thumbnails, file, tag=tag)
+
+
+def test_one_that_is_kept_waits_for_none_that_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, may_end = threading.Semaphore(0), threading.Event()
+    kept, *others = (saved(tmp_path, f"{width}.png", width) for width in range(700, 703))
+    thumbnails = OutputThumbnails(tmp_path)
+    answers(thumbnails, kept)
+
+    def thumbnail(*_: Any, **__: Any) -> bytes:
+        begun.release()
+        assert may_end.wait(60)
+        return b"made"
+
+    async def ask() -> Response:
+        making = [asyncio.create_task(thumbnails.response(request(), each)) for each in others]
+        try:
+            for _ in others:
+                assert await asyncio.to_thread(begun.acquire, timeout=60)
+            return await asyncio.wait_for(thumbnails.response(request(), kept), 60)
+        finally:
+            may_end.set()
+            await asyncio.gather(*making)
+
+    monkeypatch.setattr(output, "thumbnail", thumbnail)
+    assert asyncio.run(ask()).media_type == "image/webp"

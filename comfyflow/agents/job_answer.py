@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 from mcp.types import ContentBlock, ImageContent, ResourceLink
 
-from ..batch.sheet.thumbnail import SIDE, kind_of, small_picture
+from ..batch.sheet.thumbnail import SIDE, kind_of, thumbnail
 from ..bounds import AGENT_ANSWER, THUMBNAIL_SOURCE, readable
-from ..errors import BoundsError, MissingExtraError
+from ..errors import MissingExtraError, PictureError
 from .answer import ToolAnswer, one_line
 
 if TYPE_CHECKING:
@@ -112,24 +112,15 @@ def _pictures(job: AgentJob, side: int, limit: int) -> Iterator[ImageContent]:
 
 def _fitting(file: JobFile, side: int, room: int) -> str:
     """A picture in base64 that fits into the available bytes; ``""`` if none can be made."""
-    from PIL import Image
-
     if file.size > THUMBNAIL_SOURCE:
         return ""
     try:
         content = file.path.read_bytes()
         while side >= 16:
-            data = base64.b64encode(small_picture(content, kind_of(file.path.name), side)).decode()
+            data = base64.b64encode(thumbnail(content, kind_of(file.path.name), side)).decode()
             if len(data) <= room:
                 return data
             side = side * 3 // 4
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        BoundsError,
-        MissingExtraError,
-        Image.DecompressionBombError,
-    ):  # what Pillow and PyAV raise for files that they cannot show
+    except (OSError, MissingExtraError, PictureError):
         return ""
     return ""

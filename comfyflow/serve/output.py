@@ -23,9 +23,10 @@ _SANDBOX: Final = "sandbox; default-src 'none'"
 _AT_ONCE: Final = MIB
 """A file of at most this size is read at once: a piece at a time takes a change of threads for each."""
 
-
 _SIDE: Final = 640
 """The longer side of a thumbnail, in pixels: the page shows it at half of that, some screens at twice."""
+_LEAST: Final = 1024
+"""How many bytes anything kept counts at least, also that a picture has no thumbnail."""
 _MADE_AT_ONCE: Final = 2
 """A large picture takes much memory while its thumbnail is made."""
 
@@ -41,10 +42,9 @@ async def output_response(request: Request, folder: Path, file: SavedOutput) -> 
     Raises:
         Refusal: It no longer exists.
     """
-    path = folder / file.name
     headers, is_known = _known(request, file.sha256)
     most = _AT_ONCE if request.method == "GET" and not (is_known or "range" in request.headers) else -1
-    found = await asyncio.to_thread(_read, path, most) if path.parent == folder else None
+    found = await asyncio.to_thread(_read, folder, file.name, most)
     if found is None:
         raise Refusal(410, "gone", f"the file {file.name} is not in the folder of the outputs any more")
     known, content = found
@@ -52,7 +52,7 @@ async def output_response(request: Request, folder: Path, file: SavedOutput) -> 
     if is_known:
         return Response(status_code=304, headers=headers)
     answer = FileResponse(
-        path,
+        folder / file.name,
         headers=headers,
         media_type=kind,
         filename=file.name,
@@ -100,48 +100,57 @@ class OutputThumbnails:
             Refusal: It no longer exists.
         """
         headers, is_known = _known(request, f"{file.sha256}-{_SIDE}")
-        if is_known:
+        is_there = has_thumbnail(file) and await asyncio.to_thread(_read, self._folder, file.name, -1)
+        if is_there and is_known:
             return Response(status_code=304, headers=headers)
-        data = await self._of(file) if has_thumbnail(file) else b""
+        data = await self._of(file) if is_there else b""
         if not data:
             return await output_response(request, self._folder, file)
         return Response(data, headers=headers, media_type="image/webp")
 
     async def _of(self, file: SavedOutput) -> bytes:
-        async with self._turns:
-            data = self._kept.get(file.sha256)
-            if data is None:
-                data = await asyncio.to_thread(_small, self._folder, file.name)
-                self._keep(file.sha256, data)
-        if file.sha256 in self._kept:
-            self._kept.move_to_end(file.sha256)
+        """The thumbnail of a file; empty if there can be none. What is kept waits for none that is made."""
+        if file.sha256 not in self._kept:
+            async with self._turns:
+                if file.sha256 not in self._kept:  # made meanwhile
+                    data = await asyncio.to_thread(_small, self._folder, file.name)
+                    if data is None:
+                        return b""
+                    return self._keep(file.sha256, data)
+        self._kept.move_to_end(file.sha256)
+        return self._kept[file.sha256]
+
+    def _keep(self, digest: str, data: bytes) -> bytes:
+        self._size += _weight(data) - (_weight(self._kept[digest]) if digest in self._kept else 0)
+        self._kept[digest] = data
+        self._kept.move_to_end(digest)
+        while self._size > SERVED_THUMBNAILS:
+            self._size -= _weight(self._kept.popitem(last=False)[1])
         return data
 
-    def _keep(self, digest: str, data: bytes) -> None:
-        self._size += len(data) - len(self._kept.get(digest, b""))
-        self._kept[digest] = data
-        while self._size > SERVED_THUMBNAILS:
-            self._size -= len(self._kept.popitem(last=False)[1])
+
+def _weight(data: bytes) -> int:
+    return max(len(data), _LEAST)
 
 
-def _small(folder: Path, name: str) -> bytes:
-    """The thumbnail of a picture; empty if there can be none."""
-    path = folder / name
-    found = _read(path, SERVED_THUMBNAIL_SOURCE) if path.parent == folder else None
+def _small(folder: Path, name: str) -> bytes | None:
+    """The thumbnail of a picture; empty if there can be none; None if the file cannot be read."""
+    found = _read(folder, name, SERVED_THUMBNAIL_SOURCE)
     content = found[1] if found is not None else None
     if content is None:
-        return b""
+        return None
     try:
         return thumbnail(content, "picture", _SIDE, still=True)
     except (MissingExtraError, PictureError):
         return b""  # a browser shows more than Pillow does
 
 
-def _read(path: Path, most: int) -> tuple[os.stat_result, bytes | None] | None:
+def _read(folder: Path, name: str, most: int) -> tuple[os.stat_result, bytes | None] | None:
     """What is known about a file, with its bytes if it is small enough; None if it does not exist."""
+    path = folder / name
     try:
         known = path.lstat()
-        if not stat.S_ISREG(known.st_mode):
+        if path.parent != folder or not stat.S_ISREG(known.st_mode):
             return None
         return known, path.read_bytes() if known.st_size <= most else None
     except OSError:
