@@ -278,7 +278,7 @@ class _Routes:
         return self._answer(known)
 
     async def job_events(self, request: Request, job_id: str) -> Response:
-        """Stream a job's events (server-sent events): `state`, `progress`, `preview`, `text`.
+        """Stream a job's events (server-sent events): `state`, `progress`, `server`, `preview`, `text`.
 
         The stream begins with the whole state, or after `Last-Event-ID`. It ends after the final state.
         """
