@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+import logging
+import time
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,7 @@ class FakeFuture:
     def __init__(self) -> None:
         self.told = asyncio.get_running_loop().create_future()
         self.was_cancelled = False
+        self.told_at_last: dict[str, Any] | None = None
 
     def __await__(self) -> Any:
         return self.told.__await__()
@@ -57,6 +60,9 @@ class FakeFuture:
 
     async def cancel(self) -> None:
         self.was_cancelled = True
+        if self.told_at_last is not None:
+            self.told.set_result(self.told_at_last)
+            await asyncio.sleep(0.01)
 
 
 class FakeClient:
@@ -128,6 +134,12 @@ def worker(name: str) -> dict[str, Any]:
     return {"name": name, "resources": {RESOURCE: 1.0, SERVER: 1.0}}
 
 
+async def later() -> None:
+    """Wait until the clock has moved, which on some systems takes a while."""
+    now = time.monotonic()
+    await until(lambda: time.monotonic() > now)
+
+
 def test_a_server_is_away_only_by_what_the_scheduler_answered() -> None:
     """Its silence, however long, says nothing about workers: their rows must not be sent elsewhere."""
     client = FakeClient("running")
@@ -140,18 +152,42 @@ def test_a_server_is_away_only_by_what_the_scheduler_answered() -> None:
         found = [fleet.away(SERVER)]
         client.is_silent, client.workers = True, {}
         await fleet._look()
-        await asyncio.sleep(0.01)
+        await later()
         found.append(fleet.away(SERVER))
         client.is_silent = False
         await fleet._look()  # it may be another scheduler, which workers must find first
         found.append(fleet.away(SERVER))
-        await asyncio.sleep(0.01)
+        await later()
         await fleet._look()
         return [*found, fleet.away(SERVER)]
 
     present, silent, anew, without = asyncio.run(run())
     assert (present, silent, anew) == (0, 0, 0)
     assert without > 0
+
+
+def test_a_row_that_ends_while_it_is_given_up_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker came back at the last moment; sent elsewhere, the row would run twice."""
+    client = FakeClient("running")
+    client.workers = {ADDRESS: worker("one")}
+
+    async def run() -> Any:
+        fleet = fleet_of(client, patience=0.001)
+        await fleet._look()
+        fleet.make(SERVER)
+        task = asyncio.create_task(fleet.run(SERVER, {"prompt_id": "1", "prompt": {}}))
+        await until(lambda: bool(client.futures))
+        client.futures[0].told_at_last = {"ending": "completed"}
+        client.workers = {}
+        watching = asyncio.create_task(fleet.watch(lambda _: None))
+        told = await task
+        watching.cancel()
+        return told
+
+    monkeypatch.setattr(dask_fleet, "_LOOKS", 0.01)
+    assert asyncio.run(run()) == {"ending": "completed"}
+    assert client.futures[0].was_cancelled
+    assert len(client.tasks) == 1
 
 
 @pytest.mark.parametrize("is_silent", [False, True])
@@ -433,3 +469,53 @@ def test_a_prompt_that_was_removed_before_it_was_sent_is_never_sent(tmp_path: Pa
         told = asyncio.run(run())
         assert server.prompts == []
     assert told["ending"] == "unsent"
+
+
+class Closing:
+    """A worker whose scheduler has ended, and which closes once it may."""
+
+    def __init__(self) -> None:
+        self.closes = asyncio.Event()
+        self.may_close = asyncio.Event()
+
+    def __await__(self) -> Generator[Any, None, Closing]:
+        yield from asyncio.sleep(0).__await__()
+        return self
+
+    async def finished(self) -> None:
+        """It has ended."""
+
+    async def close(self, reason: str) -> None:
+        self.closes.set()
+        await self.may_close.wait()
+
+
+def test_workers_that_close_log_no_heartbeat_and_everything_else(caplog: pytest.LogCaptureFixture) -> None:
+    log = logging.getLogger("distributed.worker")
+
+    def tell() -> None:
+        log.error("Failed to communicate with scheduler during heartbeat.")
+        log.error("other")
+
+    async def run() -> None:
+        workers = [Closing(), Closing()]
+        closing = [asyncio.create_task(dask_worker._registered(each, lambda: None)) for each in workers]
+        for each in workers:
+            await each.closes.wait()
+        for each, task in zip(workers, closing, strict=True):
+            tell()
+            each.may_close.set()
+            await task
+
+    with caplog.at_level(logging.INFO, "distributed"):
+        filters = [*log.filters]
+        asyncio.run(run())
+        assert log.filters == filters
+        assert logging.getLogger("distributed").level == logging.INFO
+        tell()
+    assert [each.getMessage().partition(" ")[0] for each in caplog.records] == [
+        "other",
+        "other",
+        "Failed",
+        "other",
+    ]

@@ -288,8 +288,9 @@ class DaskServers:
                         break
                     if not waiter.done() and self.away(name) > self.patience:
                         with suppress(OSError, asyncio.TimeoutError):
-                            await self._cancelled(future)
-                            return "away"  # otherwise a worker may still get the task
+                            await self._cancelled(future)  # otherwise a worker may still get the task
+                            if not (waiter.done() and waiter.result()[0]):
+                                return "away"
                 told, error = waiter.result() if waiter.done() else (None, None)
             finally:
                 waiter.cancel()

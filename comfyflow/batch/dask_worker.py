@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
+from typing_extensions import override
+
 from ..bounds import MIB
 from ..errors import ClientError, CommandError, SaveError
 from ..extra import needing
@@ -395,10 +397,17 @@ async def _registered(worker: Any, begun: Callable[[], object]) -> None:
         await worker.finished()
     finally:
         # A worker that closes logs a heartbeat that was under way as an error with a traceback.
-        log = logging.getLogger("distributed")
-        level = log.level
-        log.setLevel(logging.CRITICAL)
+        log, filtered = logging.getLogger("distributed.worker"), _NoHeartbeat()
+        log.addFilter(filtered)
         try:
             await asyncio.shield(worker.close(reason="comfyflow"))
         finally:
-            log.setLevel(level)
+            log.removeFilter(filtered)
+
+
+class _NoHeartbeat(logging.Filter):
+    """Drops what is logged about heartbeats."""
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "heartbeat" not in record.getMessage()
