@@ -100,10 +100,10 @@ class OutputThumbnails:
             Refusal: It no longer exists.
         """
         headers, is_known = _known(request, f"{file.sha256}-{_SIDE}")
-        is_there = has_thumbnail(file) and await asyncio.to_thread(_read, self._folder, file.name, -1)
-        if is_there and is_known:
+        found = await asyncio.to_thread(_read, self._folder, file.name, -1) if has_thumbnail(file) else None
+        if found is not None and is_known:
             return Response(status_code=304, headers=headers)
-        data = await self._of(file) if is_there else b""
+        data = b"" if found is None else await self._of(file)
         if not data:
             return await output_response(request, self._folder, file)
         return Response(data, headers=headers, media_type="image/webp")
