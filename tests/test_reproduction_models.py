@@ -94,8 +94,8 @@ def test_a_file_with_another_hash_differs(client: Client, comfyui: Path) -> None
     ("entry", "says"),
     [
         ({}, "the file's workflow lists none"),
-        ({"hash": "abc", "hash_type": "SHA256"}, "which is no valid SHA256"),
-        ({"hash": SHA256[:8], "hash_type": "AutoV2"}, "which is no valid AutoV2"),
+        ({"hash": "abc", "hash_type": "SHA256"}, "which is not a valid SHA256"),
+        ({"hash": SHA256[:8], "hash_type": "AutoV2"}, "which is not a valid AutoV2"),
         ({"hash": SHA256, "directory": "../checkpoints"}, "outside the models folder"),
     ],
 )

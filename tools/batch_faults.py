@@ -36,7 +36,7 @@ def told(run: Callable[[Path, int, int], BatchFaultRun], asked: argparse.Namespa
     """Run it in a separate folder, and report the rows; returns the exit code."""
     with tempfile.TemporaryDirectory() as folder:
         found = run(Path(folder), asked.seed, asked.rows)
-        print(f"seed {asked.seed}: {found}", flush=True)  # whatever becomes of the folder
+        print(f"seed {asked.seed}: {found}", flush=True)  # even if the folder cannot be removed
     return 0 if found.is_right else 1
 
 

@@ -23,7 +23,7 @@ _CLOSING_SECONDS: Final = 5.0
 class Relay:
     """Carries the socket's flow from message to message in the thread that reads the connection.
 
-    websockets reads in a thread of its own. Handing each message to another thread takes longer than all that
+    websockets reads in its own thread. Handing each message to another thread takes longer than all that
     is done with it. The driver's thread takes the flow back as soon as it wants anything but the next
     message, and when the connection ends.
 

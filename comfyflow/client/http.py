@@ -64,7 +64,7 @@ def build_arguments(core: Core, request: Request, files: ExitStack) -> dict[str,
 class DirectRequests:
     """Requests that go to the connection pool without passing through httpx.
 
-    For each request, httpx's client and transport build objects of their own, merge headers, and check
+    For each request, httpx's client and transport build their own objects, merge headers, and check
     cookies, which takes about as long as the pool's work. They are needed only for auth, hooks, cookies,
     forms, other hosts, and their log.
 

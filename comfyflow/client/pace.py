@@ -141,7 +141,7 @@ class _Stream(httpcore.NetworkStream):
         self._closed = False
 
     def _use(self, call: Callable[[], T]) -> T:
-        """Wait for the socket; whoever closes it meanwhile leaves that to this thread.
+        """Wait for the socket; if it is closed meanwhile, this thread does that.
 
         Raises:
             httpcore.ReadError: It was closed: the end that is then read is not that of the answer.

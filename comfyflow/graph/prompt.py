@@ -39,7 +39,7 @@ def write_nodes(nodes: Iterable[GraphNode], *, shared: bool) -> Prompt:
     """Write nodes as prompt JSON, as `to_prompt` does.
 
     Args:
-        nodes: The nodes, each with an id of its own.
+        nodes: The nodes, each with its own id.
         shared: Whether the nodes are kept. If not, their inputs become those of the prompt: of a graph that
             only its prompt is made of, one node is in memory at a time.
     """

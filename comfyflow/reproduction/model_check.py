@@ -108,7 +108,7 @@ def _checked(file: WantedModel, models: Path | None, client: Client) -> CheckedM
         return CheckedModel(file.path, file.name, unknown="the file's workflow lists none", node_ids=node_ids)
     kind = file.hash_name
     if kind is None or not file.hash_is_valid:
-        why = f"the workflow lists {file.hash!r:.80}, which is no valid {file.hash_type or 'SHA256'}"
+        why = f"the workflow lists {file.hash!r:.80}, which is not a valid {file.hash_type or 'SHA256'}"
         return CheckedModel(file.path, file.name, unknown=why, node_ids=node_ids)
     listed = file.hash.lower().removeprefix(f"{BLAKE3}:")
     found, why = _on_disk(file, kind, models) if models is not None else (None, "")

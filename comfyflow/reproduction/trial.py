@@ -134,7 +134,7 @@ class Trial:
 
     @cached_property
     def unchecked_models(self) -> list[str]:
-        """The model files that the prompt names, without duplicates, but for those whose hash is known."""
+        """The model files that the prompt names, without duplicates, except those whose hash is known."""
         values = (value for node in read_nodes(self.source.prompt).values() for value in node.inputs.values())
         names = dict.fromkeys(value for value in values if is_model_name(value))
         known = {model.name for model in self.checked_models if model.same is not None}

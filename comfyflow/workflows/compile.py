@@ -77,7 +77,7 @@ def build_graph(ids: Ids) -> Graph:
 
 
 def graph_nodes(ids: Ids) -> Iterator[GraphNode]:
-    """The nodes of that graph, one by one. Their inputs are nobody else's.
+    """The nodes of that graph, one by one. Their inputs belong to them alone.
 
     Raises:
         CompileError: See `build_graph`.
