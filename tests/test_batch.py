@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
+import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -351,6 +353,23 @@ def test_a_batch_goes_on_with_the_files_of_the_folder_in_which_it_was_begun(
     (here / "other.png").unlink()  # what is no more cannot be meant
     assert run(prompt, rows, servers=server.url, out=out).is_whole
     assert len(server.prompts) == 2
+
+
+def test_what_runs_beside_a_batch_that_ends_at_once_is_not_left_unawaited(
+    tmp_path: Path, server: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task that is cancelled before its first step never gets to what it was to wait for."""
+
+    async def interrupted(_: Batch) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Batch, "_work", interrupted)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        with pytest.raises(KeyboardInterrupt):
+            asyncio.run(batch(Texts(), numbered(1), [server], tmp_path).run())
+        gc.collect()
+    assert not [str(each.message) for each in seen if "never awaited" in str(each.message)]
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, server: Simulator) -> None:

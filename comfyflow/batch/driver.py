@@ -6,10 +6,11 @@ import asyncio
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from ..errors import ClientError, ServerUnreachable
 from ..saved_file import local_errors
@@ -166,7 +167,7 @@ class Batch:
             self._reader = RowReader(self._ledger, self._with_ledger, self._maker, self._rows, folder)
             for attempt in await self._with_ledger(self._ledger.attempts):
                 self._take_up(attempt)
-            for each in (self._read(), self._look(), self._fleet.watch(self._join)):
+            for each in (self._read, self._look, partial(self._fleet.watch, self._join)):
                 self._help(each)
             await self._work()
         finally:
@@ -188,13 +189,13 @@ class Batch:
     async def _with_ledger(self, act: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, act)
 
-    def _help(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        self._helpers.append(asyncio.create_task(self._guarded(coroutine)))
+    def _help(self, act: Callable[[], Awaitable[None]]) -> None:
+        self._helpers.append(asyncio.create_task(self._guarded(act)))
 
-    async def _guarded(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Run a coroutine beside the main loop, which raises its exceptions."""
+    async def _guarded(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Run something beside the main loop, which raises its exceptions."""
         try:
-            await coroutine
+            await act()
         except Exception as error:  # noqa: BLE001  # the main loop raises it
             self._failure = self._failure or error
             self._wake.set()
@@ -240,7 +241,7 @@ class Batch:
                 self._refused(each.number)
             else:
                 self._books.sent(attempt)
-                self._begin(attempt, self._send(self._servers[each.server], attempt, each.alone))
+                self._begin(attempt, partial(self._send, self._servers[each.server], attempt, each.alone))
                 if self._stopped or each.number in self._cancelled:  # while it was being recorded
                     asyncio.get_running_loop().call_soon(self._interrupt, each.number)
         if refused:
@@ -348,7 +349,7 @@ class Batch:
             self._servers[server.url] = server
             self._schedule.add_server(server.url)
             self._asking[server.url] = asyncio.Event()
-            self._help(self._attend(server))
+            self._help(partial(self._attend, server))
 
     async def _attend(self, server: RowServer) -> None:
         """Ask a server what it has, and skip it for a while if it does not answer."""
@@ -404,12 +405,12 @@ class Batch:
             server = self._former[attempt.server] = self._fleet.make(attempt.server)
         if attempt.server in self._servers:
             self._schedule.taken(attempt.server, attempt.row)
-        self._begin(attempt, self._finish(server, attempt, server.take_up))
+        self._begin(attempt, partial(self._finish, server, attempt, server.take_up))
 
-    def _begin(self, attempt: Attempt, coroutine: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, attempt: Attempt, act: Callable[[], Awaitable[None]]) -> None:
         async def guarded() -> None:
             try:
-                await self._guarded(coroutine)
+                await self._guarded(act)
             finally:
                 self._tasks.pop(attempt.row, None)
                 if attempt.server in self._servers:
