@@ -83,7 +83,11 @@ def test_the_changelog_is_cut() -> None:
 
 def test_this_projects_changelog_can_be_cut() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert text.count("## [Unreleased]\n") == 1
+    # Just after a release, nothing is unreleased.
+    text = text.replace("## [Unreleased]\n", "## [Unreleased]\n\n### Security\n\n- The next change.\n")
     cut, notes = cut_changelog(text, "99.0", DATE)
+    assert notes.startswith("### Security\n\n- The next change.")
     assert notes in text
     assert len(cut.splitlines()) <= len(text.splitlines()) + 4
 
