@@ -14,7 +14,7 @@ import pytest
 
 from comfyflow.batch import dask_fleet, dask_worker
 from comfyflow.batch.dask_fleet import DaskServers
-from comfyflow.batch.dask_worker import _STATIONS, RESOURCE, Station, ask
+from comfyflow.batch.dask_worker import _STATIONS, Station, ask
 from comfyflow.batch.driver import Batch
 from comfyflow.batch.ledger import LEDGER_NAME, Ledger
 from comfyflow.batch.server import BatchServer
@@ -22,11 +22,9 @@ from comfyflow.errors import ServerUnreachable
 from comfyflow.simulator import Simulator
 from tests.batch_fault_run import attempts_of
 from tests.batches import LIMITS, Texts, numbered, records, until
+from tests.dask_scheduler import ADDRESS, SERVER, FakeClient, fleet_of, worker
 
 distributed: Any = pytest.importorskip("distributed")
-
-ADDRESS = "tcp://127.0.0.1:1"
-SERVER = "comfyui:gpu:1"
 
 
 def test_a_result_that_is_lost_on_its_way_is_asked_for_again() -> None:
@@ -42,62 +40,6 @@ def test_a_result_that_is_lost_on_its_way_is_asked_for_again() -> None:
     told, error = asyncio.run(dask_fleet._awaited(failed()))
     assert told is None
     assert isinstance(error, OSError)
-
-
-class FakeFuture:
-    """What a task gives, once that is set."""
-
-    def __init__(self) -> None:
-        self.told = asyncio.get_running_loop().create_future()
-        self.was_cancelled = False
-        self.told_at_last: dict[str, Any] | None = None
-
-    def __await__(self) -> Any:
-        return self.told.__await__()
-
-    def release(self) -> None:
-        """Nothing keeps it."""
-
-    async def cancel(self) -> None:
-        self.was_cancelled = True
-        if self.told_at_last is not None:
-            self.told.set_result(self.told_at_last)
-            await asyncio.sleep(0.01)
-
-
-class FakeClient:
-    """A client of a scheduler, and what its tasks give."""
-
-    def __init__(self, status: str, told: dict[str, Any] | None = None) -> None:
-        self.status = status
-        self.scheduler = self
-        self.workers: dict[str, Any] = {}
-        self.is_silent = False
-        self.tasks: list[dict[str, Any]] = []
-        self.futures: list[FakeFuture] = []
-        self.looks = 0
-        self._told = told
-
-    async def identity(self, n_workers: int) -> dict[str, Any]:
-        self.looks += 1
-        if self.is_silent:
-            raise distributed.comm.CommClosedError("connection reset by peer")
-        return {"id": "scheduler", "workers": self.workers}
-
-    def submit(self, run: Any, task: dict[str, Any], **options: Any) -> FakeFuture:
-        self.tasks.append({**task})
-        self.futures.append(FakeFuture())
-        if self._told is not None:
-            self.futures[-1].told.set_result(self._told)
-        elif len(self.tasks) == 1 and not self.workers:
-            self.status = "closed"
-        return self.futures[-1]
-
-
-def fleet_of(client: Any, **options: Any) -> DaskServers:
-    fleet = DaskServers(ADDRESS, depth=3, **options)
-    fleet._client = client
-    return fleet
 
 
 @pytest.mark.parametrize(
@@ -128,10 +70,6 @@ def test_a_client_that_closes_gets_no_task_and_one_that_it_has_is_given_to_the_n
     assert asyncio.run(run()) == {"ending": "completed"}
     assert former.status == ("closed" if tasks else former.status)
     assert (len(former.tasks), len(next_one.tasks)) == (tasks, 1)
-
-
-def worker(name: str) -> dict[str, Any]:
-    return {"name": name, "resources": {RESOURCE: 1.0, SERVER: 1.0}}
 
 
 async def later() -> None:
