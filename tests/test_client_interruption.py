@@ -153,9 +153,14 @@ def test_ctrl_c_before_the_prompt_is_sent(server: Simulator) -> None:
             raise KeyboardInterrupt
         return (yield from forward(request))
 
-    with Client(server.url, middleware=[interrupted]) as client, pytest.raises(KeyboardInterrupt):
+    with (
+        Client(server.url, middleware=[interrupted]) as client,
+        pytest.raises(KeyboardInterrupt) as caught,
+    ):
         client.run(prompt())
     assert not server.prompts
+    said = getattr(caught.value, "__notes__", caught.value.args)
+    assert any("being sent, and it may yet arrive" in text for text in said)
 
 
 def test_ctrl_c_as_a_lock_is_taken_leaves_it_free(server: Simulator) -> None:

@@ -387,15 +387,32 @@ def test_what_the_server_has_is_cancelled_at_once(accepted: bool, seen: bool) ->
     assert server.world.now < 0.5
 
 
-@pytest.mark.parametrize(("arrives", "cancelled"), [(0.0, True), (0.4, True), (0.7, False)])
-def test_what_was_on_its_way_is_waited_for_a_moment(arrives: float, cancelled: bool) -> None:
+@pytest.mark.parametrize("answers_in", [0.0, 0.2])
+@pytest.mark.parametrize(("arrives", "cancelled"), [(0.0, True), (0.4, True), (2.0, False)])
+def test_what_was_on_its_way_is_looked_for_several_times(
+    arrives: float, cancelled: bool, answers_in: float
+) -> None:
+    """However slowly the server answers."""
     server = ModelServer(seconds=100, connected=False)
+
+    def respond(request: Request) -> Answer:
+        server.world._pass(answers_in)
+        return server.respond(request)
+
+    server.world.respond = respond
     run = unknown(server)
-    server.world.at(arrives, lambda: server.enqueue(run.prompt_id))
-    assert abandoned(server, Sending(run)) == ""
+    server.world.at(arrives * (1 + 10 * answers_in), lambda: server.enqueue(run.prompt_id))
+    said = abandoned(server, Sending(run))
     assert run.cancelled is cancelled
-    server.world._pass(1)
-    assert (server.running is None) is cancelled
+    if cancelled:
+        assert said == ""
+        assert server.runs[run.prompt_id] <= 1
+        assert server.running is None
+    else:
+        assert said.startswith(f"prompt {run.prompt_id} may still be running on the server: ")
+        assert server.world.now < 5.5
+        server.world._pass(10)
+        assert server.running is not None
 
 
 def test_what_could_not_be_cancelled_may_go_on() -> None:

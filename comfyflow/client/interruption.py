@@ -9,14 +9,16 @@ from .core import Core
 from .flow import Flow, sleep
 from .run import Run
 from .running import Sending, cancel
-from .waiting import Deadline
 
 CANCELLING_SECONDS: Final = 5.0
 """How long cancelling on the server may delay an interrupt."""
 
 
-_ON_ITS_WAY: Final = 0.5
-"""How long a prompt may take to arrive after its sending was interrupted."""
+_LOOKS: Final = 10
+"""How often a prompt is looked for after its sending was interrupted.
+
+They are counted, because a busy server is slow both to queue it and to answer.
+"""
 
 
 _PAUSE: Final = 0.05
@@ -39,19 +41,24 @@ def abandon(core: Core, attempt: Sending) -> Flow[str]:
     try:
         if attempt.accepted or run.seen or (yield from _arrives(hurried, run)):
             yield from cancel(hurried, run, CANCELLING_SECONDS)
+            return ""
+        why = "the interrupt came while it was being sent, and it may yet arrive"
     except ClientError as error:
-        return f"prompt {run.prompt_id} may still be running on the server: {error}"
-    return ""
+        why = str(error)
+    return f"prompt {run.prompt_id} may still be running on the server: {why}"
 
 
 def _arrives(core: Core, run: Run) -> Flow[bool]:
-    """Whether a prompt whose sending was interrupted reaches the queue after all."""
-    waited = Deadline(core, _ON_ITS_WAY)
-    while (yield from core.recognition.likely.queued(core, run.prompt_id)) is None:
-        if waited.passed:
-            return False
-        yield from sleep(waited.within(_PAUSE))
-    return True
+    """Whether a prompt whose sending was interrupted reaches the server after all."""
+    for look in range(_LOOKS):
+        if look:
+            yield from sleep(_PAUSE)
+        seen = yield from core.recognition.likely.look(core, run.prompt_id)
+        if seen is not None:
+            if seen.prompt_id:
+                core.hub.rename(run, seen.prompt_id)
+            return True
+    return False
 
 
 def is_interrupt(error: BaseException) -> bool:
