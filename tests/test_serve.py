@@ -204,6 +204,9 @@ def test_an_output_that_is_gone_or_a_link_elsewhere(served: Served, tmp_path: Pa
     (tmp_path / "elsewhere").write_text("secret")
     path.symlink_to(tmp_path / "elsewhere")
     assert served.http.get(output["url"]).status_code == 410
+    paths: dict[str, Any] = served.http.get("/openapi.json").json()["paths"]
+    for path in ("outputs/{n}", "outputs/{n}/thumbnail"):
+        assert "410" in paths[f"/jobs/{{job_id}}/{path}"]["get"]["responses"]
 
 
 def test_health(served: Served) -> None:

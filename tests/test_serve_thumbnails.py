@@ -108,6 +108,17 @@ def test_a_picture_that_cannot_have_one_is_shown_as_it_is(tmp_path: Path, what: 
     assert (answer.body, answer.media_type or answer.headers["content-type"]) == (content, "image/png")
 
 
+def test_a_picture_of_too_many_pixels_is_shown_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its thumbnail would take too much memory, however small the file."""
+    file = saved(tmp_path, "x.png")
+    for most, kind in ((70_000, "image/webp"), (69_999, "image/png")):
+        monkeypatch.setattr(output, "SERVED_THUMBNAIL_PIXELS", most)
+        (answer,) = answers(OutputThumbnails(tmp_path), file)
+        assert (answer.media_type or answer.headers["content-type"]) == kind
+
+
 @pytest.mark.parametrize("name", ["x.txt", "x.mp4", "x.html"])
 def test_other_files_have_none(name: str) -> None:
     assert not has_thumbnail(SavedOutput(name, "1", 1 << 20, "0" * 64))

@@ -117,16 +117,12 @@ class _Routes:
         add("/jobs/{job_id}", self.show_job, response_model=JobAnswer)
         add("/jobs/{job_id}", self.cancel_job, "DELETE", response_model=JobAnswer)
         add("/jobs/{job_id}/events", self.job_events, response_class=StreamingResponse)
-        add("/jobs/{job_id}/outputs/{n}", self.job_output, response_class=FileResponse)
-        add("/jobs/{job_id}/outputs/{n}/thumbnail", self.job_thumbnail, response_class=FileResponse)
-        add("/jobs/{job_id}/workflow", self.job_workflow, responses=refusals(401, 404, 410))
-        add(
-            "/jobs/{job_id}/open",
-            self.open_job,
-            "POST",
-            response_model=OpenedAnswer,
-            responses=refusals(401, 404, 410),
-        )
+        gone = refusals(401, 404, 410)
+        output = "/jobs/{job_id}/outputs/{n}"
+        add(output, self.job_output, response_class=FileResponse, responses=gone)
+        add(f"{output}/thumbnail", self.job_thumbnail, response_class=FileResponse, responses=gone)
+        add("/jobs/{job_id}/workflow", self.job_workflow, responses=gone)
+        add("/jobs/{job_id}/open", self.open_job, "POST", response_model=OpenedAnswer, responses=gone)
 
     async def refused(self, request: Request, error: Exception) -> Response:
         """Say why a request is refused."""
@@ -226,7 +222,6 @@ class _Routes:
             seconds = _wait_seconds(headers.get("prefer", ""))
             self._service.limit(key.name, key.queue)
             self._access.spend(key)
-            is_new = False
             try:
                 given = await read_values(request, workflow, self._service.uploads)
                 values, problems = workflow.check(given)
@@ -236,9 +231,11 @@ class _Routes:
                 known, is_new = await self._service.submit(
                     workflow, values, owner=key.name, most=key.queue, key=idempotency_key, webhook=webhook
                 )
-            finally:
-                if not is_new:
-                    self._access.give_back(key)
+            except Exception:  # one whose client went away may be a job
+                self._access.give_back(key)
+                raise
+            if not is_new:
+                self._access.give_back(key)
             if seconds:
                 known = await self._service.wait(known, seconds)
             replayed = {} if is_new else {"Idempotency_Replayed": "true"}

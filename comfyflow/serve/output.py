@@ -14,7 +14,7 @@ from fastapi.responses import FileResponse, Response
 
 from ..batch.record import SavedOutput
 from ..batch.sheet.thumbnail import thumbnail
-from ..bounds import MIB, SERVED_THUMBNAIL_SOURCE, SERVED_THUMBNAILS
+from ..bounds import MIB, SERVED_THUMBNAIL_PIXELS, SERVED_THUMBNAIL_SOURCE, SERVED_THUMBNAILS
 from ..errors import MissingExtraError, PictureError
 from .answer import OTHER_TYPE, has_thumbnail, media_type
 from .refusal import Refusal
@@ -140,7 +140,7 @@ def _small(folder: Path, name: str) -> bytes | None:
     if content is None:
         return None
     try:
-        return thumbnail(content, "picture", _SIDE, still=True)
+        return thumbnail(content, "picture", _SIDE, still=True, pixels=SERVED_THUMBNAIL_PIXELS)
     except (MissingExtraError, PictureError):
         return b""  # a browser shows more than Pillow does
 

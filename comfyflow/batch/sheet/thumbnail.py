@@ -154,7 +154,9 @@ class Thumbnails:
 _MOST: Final = readable(THUMBNAIL_SOURCE)
 
 
-def thumbnail(data: bytes, kind: Kind, side: int = SIDE, *, still: bool = False) -> bytes:
+def thumbnail(
+    data: bytes, kind: Kind, side: int = SIDE, *, still: bool = False, pixels: int = THUMBNAIL_PIXELS
+) -> bytes:
     """Convert a file that may be damaged or hostile to a small WebP picture: see `small_picture`.
 
     Args:
@@ -162,6 +164,7 @@ def thumbnail(data: bytes, kind: Kind, side: int = SIDE, *, still: bool = False)
         kind: A picture or a video.
         side: The largest longer side, in pixels.
         still: Whether to refuse a picture that moves.
+        pixels: How many pixels it may have.
 
     Raises:
         MissingExtraError: A library is not installed.
@@ -170,20 +173,21 @@ def thumbnail(data: bytes, kind: Kind, side: int = SIDE, *, still: bool = False)
     try:
         if still and getattr(open_picture(data), "is_animated", False):
             raise ValueError("it moves")
-        return small_picture(data, kind, side)
+        return small_picture(data, kind, side, pixels)
     except MissingExtraError:
         raise
     except Exception as error:  # of a damaged file, decoders raise whatever they run into
         raise PictureError(f"it cannot be shown: {error}") from error
 
 
-def small_picture(data: bytes, kind: Kind, side: int = SIDE) -> bytes:
+def small_picture(data: bytes, kind: Kind, side: int = SIDE, pixels: int = THUMBNAIL_PIXELS) -> bytes:
     """Convert a file to a small WebP picture.
 
     Args:
         data: The file.
         kind: A picture or a video.
         side: The largest longer side, in pixels.
+        pixels: How many pixels the file may have.
 
     Raises:
         MissingExtraError: A library is not installed.
@@ -191,9 +195,9 @@ def small_picture(data: bytes, kind: Kind, side: int = SIDE) -> bytes:
         OSError: It is damaged.
         BoundsError: The data that it carries besides the picture is too large.
     """
-    opened = _first_frame(data) if kind == "video" else open_picture(data)
-    if opened.width * opened.height > THUMBNAIL_PIXELS:
-        raise ValueError(f"it has more than {THUMBNAIL_PIXELS:,} pixels")
+    opened = _first_frame(data, pixels) if kind == "video" else open_picture(data)
+    if opened.width * opened.height > pixels:
+        raise ValueError(f"it has more than {pixels:,} pixels")
     from PIL import ImageOps
 
     opened.draft("RGB", (2 * side, 2 * side))
@@ -216,7 +220,7 @@ def _eight_bits(picture: Image) -> Image:
     return numbers.point(lambda value: value * scale - low * scale).convert("L")
 
 
-def _first_frame(data: bytes) -> Image:
+def _first_frame(data: bytes, pixels: int) -> Image:
     """The first frame of a video.
 
     Raises:
@@ -228,8 +232,8 @@ def _first_frame(data: bytes) -> Image:
         streams: list[Any] = list(container.streams.video)
         if not streams:
             raise ValueError("it contains no video")
-        if streams[0].width * streams[0].height > THUMBNAIL_PIXELS:
-            raise ValueError(f"it has more than {THUMBNAIL_PIXELS:,} pixels")
+        if streams[0].width * streams[0].height > pixels:
+            raise ValueError(f"it has more than {pixels:,} pixels")
         for frame in container.decode(streams[0]):
             made: Image = frame.to_image()
             return made
