@@ -11,11 +11,13 @@ import threading
 import time
 import uuid
 from collections.abc import Generator, Iterator
+from types import FrameType
 from typing import Any
 
 import pytest
 
 from comfyflow.client import AsyncClient, Client
+from comfyflow.client.blocking_socket import watch
 from comfyflow.client.flow import Answer, Flow, Forward, Request
 from comfyflow.client.run_event import RunDone, RunEvent
 from comfyflow.errors import ClientError
@@ -42,9 +44,24 @@ def ctrl_c() -> Iterator[None]:
 
 
 def press_ctrl_c() -> None:
+    """Press it once the main thread waits.
+
+    While a thread opens a connection, an interrupt may leave a socket that only Python closes: see
+    `socket.create_connection`.
+    """
     ident = threading.main_thread().ident
     assert ident is not None
+    while not waits(ident):
+        time.sleep(0.001)
     signal.pthread_kill(ident, signal.SIGINT)
+
+
+def waits(ident: int) -> bool:
+    """Whether a thread waits for what happens on the server."""
+    frame: FrameType | None = sys._current_frames()[ident]
+    while frame is not None and frame.f_code is not watch.__code__:
+        frame = frame.f_back
+    return frame is not None
 
 
 def prompt() -> Prompt:
@@ -115,7 +132,7 @@ def test_ctrl_c_cancels_what_waits_in_the_queue(server: Simulator) -> None:
         assert begun.wait(20)
 
         def stop(event: RunEvent) -> None:
-            press_ctrl_c()
+            signal.raise_signal(signal.SIGINT)
 
         with server.held_queue(), pytest.raises(KeyboardInterrupt):
             client.run(prompt(), on_event=stop)
