@@ -27,7 +27,7 @@ _UNTIL_CONNECTED = Limit(
 )
 _TEXT_EVENTS = Limit("no outputs that are texts", r"assert \['2'\] == \['2', '3'\]")
 _NO_OUTPUTS = Limit("no outputs but pictures, video, sound and latents", "ClientError: .*: none$")
-_NO_SOCKET = Limit("no socket that tells of all prompts", "SocketUnavailable: no WebSocket at", 15)
+_NO_SOCKET = Limit("no socket that tells of all prompts", "SocketUnavailable: no WebSocket at", 40)
 _CLASSES = Limit("no list of node classes", "/api/object_info of .* gave 404")
 _QUEUE = Limit("no queue", "/api/queue of .* gave 404")
 
@@ -94,6 +94,7 @@ LIMITS: Final[dict[str, Limit]] = {
     "test_client_callbacks.test_lists_are_kept_for_as_long_as_was_said": _CLASSES,
     "test_client_callbacks.test_nothing_is_kept_unless_it_is_asked_for": _CLASSES,
     "test_client_closing.test_a_closed_client_says_so": _ALL,
+    "test_client_closing.test_an_async_client_that_is_collected_leaves_nothing": _NO_SOCKET,
     "test_client_closing.test_a_client_that_is_collected_leaves_nothing": Limit(
         "no socket, for which this waits in a loop of its own", "TooLong", 5
     ),
