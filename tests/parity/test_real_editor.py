@@ -215,9 +215,12 @@ def look(rate: Rate, name: str, graph: Graph, schema: Schema, editor: Editor, ve
         for fault, reason in reasons.items()
     }
     if None in reasons.values():
-        foretold = has_pack(graph, schema) and not faults(sent, without_javascript(made, schema, version))
+        foretold = (
+            faults(without_javascript(made, schema, version), wanted) if has_pack(graph, schema) else []
+        )
         reasons = {
-            fault: reason or (NO_CODE if foretold or needs_code(fault[0], graph, schema, made) else None)
+            fault: reason
+            or (NO_CODE if fault in foretold or needs_code(fault[0], graph, schema, made) else None)
             for fault, reason in reasons.items()
         }
     if None in reasons.values():
