@@ -25,6 +25,7 @@ from comfyflow import convert_workflow, to_python, to_workflow
 from comfyflow.codegen import Options, generate
 from comfyflow.graph import Graph, Link, read_prompt, to_prompt
 from comfyflow.importer.pack_set import PackTable
+from comfyflow.input_file import bare_name
 from comfyflow.problem import Problem
 from comfyflow.schema import Schema, load_schema
 from comfyflow.simulator import Simulator
@@ -203,6 +204,7 @@ def look(rate: Rate, name: str, graph: Graph, schema: Schema, editor: Editor, ve
     wanted = to_prompt(graph)
     made = to_workflow(graph, schema, frontend=version)
     rate.cases += 1
+    put_outputs(graph, schema, editor.server)
     try:
         sent = with_a_class(editor.prompt_of(made))
     except RuntimeError as error:
@@ -229,6 +231,18 @@ def look(rate: Rate, name: str, graph: Graph, schema: Schema, editor: Editor, ve
         for reason in reasons.values():
             if reason is not None and name not in rate.told[reason]:
                 rate.told[reason].append(name)
+
+
+def put_outputs(graph: Graph, schema: Schema, server: Simulator) -> None:
+    """Have the files that the editor looks for on the server: it drops the names of others."""
+    for node in graph.values():
+        known = schema.get(node.class_type)
+        for name, value in node.inputs.items():
+            asked = known.by_name.get(name) if known is not None else None
+            if asked is not None and "remote" in asked.options and isinstance(value, str):
+                bare, folder = bare_name(value), server.folders.of("output")
+                if bare and "/" not in bare:
+                    (folder / bare).touch()
 
 
 def with_a_class(prompt: Mapping[str, Any]) -> dict[str, Any]:
