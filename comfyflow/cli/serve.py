@@ -143,7 +143,8 @@ def serve(
             f"--host {host} lets other machines in: give API keys with --keys FILE or {SERVE_KEY_VARIABLE}, "
             "or give --no-keys"
         )
-    webhooks = WebhookOptions.of(webhook_secret or os.environ.get(WEBHOOK_SECRET_VARIABLE, ""), allow_private=allow_private_webhooks)
+    secret = webhook_secret or os.environ.get(WEBHOOK_SECRET_VARIABLE, "")
+    webhooks = WebhookOptions.of(secret, allow_private=allow_private_webhooks)
     urls = () if simulate else tuple(server_url(each.url) for each in named_servers(servers))
     asks = functools.partial(server_classes, urls[0], None) if urls else None
     workflows = _workflows(targets, Converting(editor, repair, asks, packs))
