@@ -120,8 +120,8 @@ class PromptWriter:
             return
         if any(inner is not None and inner.widgets for inner in group.inner):
             raise ConversionError(
-                f"group nodes {first} and {node.key} use the same group {shown_json(node.type)}; this version "
-                "of the editor fails on that; repair expands both"
+                f"group nodes {first} and {node.key} use the same group {shown_json(node.type)}; this "
+                "version of the editor fails on that; repair expands both"
             )
 
     def _inner(self, scope: HostScope, host: LGraphNode) -> Iterator[ExecutableNode]:
