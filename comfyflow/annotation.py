@@ -97,12 +97,12 @@ class Annotation:
     @property
     def collects(self) -> bool:
         """Whether it takes several values, one after another."""
-        return any(is_array(member) for member in self.members)
+        return any(takes_list(member) for member in self.members)
 
     @property
     def is_single(self) -> bool:
         """Whether one value alone can be what it takes."""
-        return any(not is_array(member) for member in self.members)
+        return any(not takes_list(member) for member in self.members)
 
     @property
     def length(self) -> int | None:
@@ -200,7 +200,7 @@ def is_union(annotation: Any) -> bool:
     return typing.get_origin(annotation) in (typing.Union, types.UnionType)
 
 
-def is_array(member: Any) -> bool:
+def takes_list(member: Any) -> bool:
     """Whether it is a list, or something that a list can be given for."""
     return (typing.get_origin(member) or member) in _ARRAYS
 
@@ -215,7 +215,7 @@ def is_structured(member: Any) -> bool:
 
 def element_types(member: Any) -> tuple[Any, ...]:
     """The types of the elements of an array, with ``...`` where the last one is repeated."""
-    return typing.get_args(member) if is_array(member) else ()
+    return typing.get_args(member) if takes_list(member) else ()
 
 
 def field_names(kind: Any) -> tuple[str, ...]:
@@ -304,7 +304,7 @@ def _notes(annotation: Any) -> Iterator[Any]:
 def _value_name(member: Any) -> str:
     if choices_of(member):
         return "CHOICE"
-    if is_array(member):
+    if takes_list(member):
         kinds = [Annotation(each) for each in element_types(member) if each is not Ellipsis]
         names = dict.fromkeys(kind.value_name for kind in kinds if not any(map(is_structured, kind.members)))
         return "|".join(names) if kinds and names else "TEXT" if not kinds else "JSON"
@@ -319,7 +319,7 @@ def _needs(member: Any) -> str:
     if words:
         return f"one of {', '.join(words)}"
     origin: Any = typing.get_origin(member) or member
-    if is_array(member):
+    if takes_list(member):
         return _needs_of_array(member)
     fields = field_names(origin)
     if is_structured(member):
@@ -346,7 +346,7 @@ def _needs_of_array(member: Any) -> str:
 
 def _needs_of_element(element: Any) -> str:
     kind = Annotation(element)
-    return "a list" if any(map(is_array, kind.members)) else kind.needs
+    return "a list" if any(map(takes_list, kind.members)) else kind.needs
 
 
 def _article(name: str) -> str:

@@ -417,10 +417,10 @@ def _news(known: Schema, server: Schema) -> _News:
 
 def _facts(node: NodeSchema) -> str:
     """What `gen-stubs` writes of a class, its texts aside; empty for one that it leaves out."""
-    from .codegen.schema_file import NotJsonError, node_line
+    from .codegen.schema_file import NotJsonError, schema_line
 
     try:
-        return node_line(node, docs=False)
+        return schema_line(node, docs=False)
     except NotJsonError:
         return ""
 

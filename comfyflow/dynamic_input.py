@@ -104,7 +104,9 @@ def extra(values: object) -> Extra:
     if values is None:
         return Extra({})
     if not is_object(values) or not all(isinstance(name, str) for name in values):
-        raise NodeUsageError(f"extra must be a dictionary of input names to values, not {shown(values)}")
+        raise NodeUsageError(
+            f"extra must be a dictionary of input names to values, not {shown_argument(values)}"
+        )
     return Extra(values)
 
 
@@ -143,7 +145,7 @@ def autogrow(values: object, prefix: str, names: tuple[str, ...] | None = None) 
             raise NodeUsageError(f"unknown slot {unknown[0]!r}; {hint}")
         return Grown(dict(values))
     if not is_array(values):
-        raise NodeUsageError(f"expected a list with one value per slot, got {shown(values)}")
+        raise NodeUsageError(f"expected a list with one value per slot, got {shown_argument(values)}")
     if names is not None and len(values) > len(names):
         raise NodeUsageError(f"{len(values)} values for {len(names)} slots ({', '.join(names)})")
     slots = names if names is not None else [f"{prefix}{index}" for index in range(len(values))]
@@ -163,7 +165,7 @@ def without_none(given: dict[str, Any], left_out: tuple[str, ...]) -> dict[str, 
     return given
 
 
-def shown(value: object) -> str:
+def shown_argument(value: object) -> str:
     """A value as a message names it."""
     name = getattr(value, "__name__", None)
     return name if isinstance(name, str) else f"{value!r:.60} ({type(value).__name__})"

@@ -279,6 +279,7 @@ def _from_array(array: Any, numpy: Any) -> Any:
     return Image.fromarray(numpy.ascontiguousarray(array))
 
 
+_PIECE: Final = 1 << 20
 _PNG_MODES: Final = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16"})
 _SIGNATURES: Final = (
     (b"\x89PNG\r\n\x1a\n", 0, ".png"),
@@ -334,11 +335,35 @@ def asset_hash(content: bytes | Path) -> str | None:
         blake3: Any = import_module("blake3")
     except ImportError:
         return None
-    digest = blake3.blake3()
+    return f"blake3:{content_digest(content, blake3.blake3())}"
+
+
+class Digest(Protocol):
+    """A hash that is being computed, as hashlib has it."""
+
+    def update(self, data: bytes, /) -> object:
+        """Take more bytes."""
+        ...
+
+    def hexdigest(self) -> str:
+        """The hash of the bytes so far, in hexadecimal digits."""
+        ...
+
+
+def content_digest(content: bytes | Path, digest: Digest) -> str:
+    """The hash of a content, however large, in hexadecimal digits.
+
+    Args:
+        content: The bytes, or the file that has them.
+        digest: What computes it; nothing has been put into it.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
     if isinstance(content, bytes):
         digest.update(content)
     else:
         with content.open("rb") as opened:
-            while chunk := opened.read(1 << 20):
-                digest.update(chunk)
-    return f"blake3:{digest.hexdigest()}"
+            while piece := opened.read(_PIECE):
+                digest.update(piece)
+    return digest.hexdigest()

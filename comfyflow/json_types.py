@@ -48,6 +48,11 @@ def array_or_empty(value: object) -> list[Any]:
     return list(value) if is_array(value) else []
 
 
+def texts_in(value: object) -> tuple[str, ...]:
+    """The strings among what the value holds if it is a JSON array, else none."""
+    return tuple([member for member in value if isinstance(member, str)]) if is_array(value) else ()
+
+
 def text_of(value: Mapping[str, Any], name: str) -> str | None:
     """The text that a JSON object has under a name, or None where it has none, or something else."""
     found = value.get(name)

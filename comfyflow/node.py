@@ -14,7 +14,7 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeAlias, TypeGuard, TypeVar, overload
 from weakref import ref
 
-from .dynamic_input import DynamicValue, Extra, shown, without_none
+from .dynamic_input import DynamicValue, Extra, shown_argument, without_none
 from .errors import NodeUsageError
 from .nearest import did_you_mean
 from .problem import Place
@@ -384,7 +384,7 @@ def slot_of(output: Output[Any]) -> tuple[Node, int]:
         return output._node, output._slot
     if isinstance(output, Node):
         return output, 0
-    raise NodeUsageError(f"expected an output of a node, got {shown(output)}")
+    raise NodeUsageError(f"expected an output of a node, got {shown_argument(output)}")
 
 
 def is_output(value: object) -> TypeGuard[Output[Any]]:
@@ -394,7 +394,7 @@ def is_output(value: object) -> TypeGuard[Output[Any]]:
 
 def _checked_node(node: object) -> None:
     if not isinstance(node, Node):
-        raise NodeUsageError(f"expected a node, got {shown(node)}")
+        raise NodeUsageError(f"expected a node, got {shown_argument(node)}")
 
 
 def _marks_of(node: Node) -> _Marks:
@@ -440,7 +440,9 @@ def _accepted(node: Node, name: str, value: Any) -> object:
     if isinstance(value, OutputSlot):
         raise NodeUsageError(f"{what} {value!r}", place)
     if callable(value):
-        raise NodeUsageError(f"{what} the function {shown(value)}; call it and pass what it returns", place)
+        raise NodeUsageError(
+            f"{what} the function {shown_argument(value)}; call it and pass what it returns", place
+        )
     return value
 
 

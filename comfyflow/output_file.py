@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from posixpath import splitext
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from .json_types import array_or_empty, is_array, is_object, text_or_empty
+from .json_types import array_or_empty, is_array, is_object, text_or_empty, texts_in
 from .saved_file import SavedFile
 
 if TYPE_CHECKING:
@@ -286,7 +286,7 @@ class NodeOutput:
     @property
     def texts(self) -> tuple[str, ...]:
         """The strings that the node returned, one per execution."""
-        return tuple(text for text in array_or_empty(self.raw.get("text")) if isinstance(text, str))
+        return texts_in(self.raw.get("text"))
 
     @property
     def text(self) -> str:

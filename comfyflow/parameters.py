@@ -22,10 +22,10 @@ from .annotation import (
     choices_of,
     element_types,
     has_parse,
-    is_array,
     is_structured,
     is_typed_dict,
     is_union,
+    takes_list,
     typed_dict_fields,
 )
 from .errors import ComfyflowError, ParameterError
@@ -387,7 +387,7 @@ def fitted_annotation(annotation: Any) -> Any:
 
 def _is_collection(annotation: Any) -> bool:
     """Whether it is an array or a mapping of other types."""
-    return is_array(annotation) or is_structured(annotation)
+    return takes_list(annotation) or is_structured(annotation)
 
 
 def _typed_dict(kind: Any, seen: frozenset[Any], *, as_text: bool) -> Any:

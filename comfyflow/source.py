@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeGuard
 
 from .errors import ClientError, ConversionError, WorkflowFileError
 from .graph import Graph
-from .graph.prompt import read_inputs, read_nodes, read_prompt, to_prompt, with_class_names, wrapped
+from .graph.prompt import graph_inputs, read_nodes, read_prompt, to_prompt, with_class_names, wrapped
 from .input_file import ForeignPath, InputFile, is_file, is_path
 from .json_types import array_or_empty, is_array, is_object, object_or_empty
 from .node import Node, is_output
@@ -223,7 +223,7 @@ class Source:
         changed = {node_id for node_id, _ in self.given}
         return (
             read.with_nodes(
-                node.with_inputs(read_inputs(self.prompt[node_id]["inputs"])) if node_id in changed else node
+                node.with_inputs(graph_inputs(self.prompt[node_id]["inputs"])) if node_id in changed else node
                 for node_id, node in read.items()
             )
             if changed

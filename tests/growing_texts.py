@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Any
 
 from comfyflow.embedded_text import embedded_texts
-from comfyflow.importer.live_graph import common_type, connects
+from comfyflow.importer.live_graph import common_type, slots_connect
 from comfyflow.python_source import to_python
 from tests.editor_json import SCHEMA, convert, node, outputs, subgraph, with_subgraphs, workflow
 
@@ -90,7 +90,7 @@ def filled(size: int, opening: str, closing: str = "", middle: str = "a") -> str
 def _types(size: int) -> Read:
     one = ",".join(f"A{number}" for number in range(size // 6))
     other = ",".join(f"B{number}" for number in range(size // 6))
-    return lambda: (connects(one, other), common_type([one, other]))
+    return lambda: (slots_connect(one, other), common_type([one, other]))
 
 
 def _svg(size: int) -> Read:

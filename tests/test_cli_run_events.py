@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from comfyflow.cli.progress import Bars, display, one_line
+from comfyflow.cli.progress import Bars, display, joined_lines
 from comfyflow.client.run_event import NodeText, RunNode, ServerAway, ServerBack
 from comfyflow.simulator import NodeContext, NodeResult, Simulator
 from tests.command import Command, Run
@@ -104,8 +104,8 @@ def test_a_server_that_is_away_and_back_is_shown(
 
 
 def test_a_long_text_is_cut() -> None:
-    assert one_line("a\n\n b \n") == "a; b"
-    assert len(one_line("x" * 10_000)) == 160
+    assert joined_lines("a\n\n b \n") == "a; b"
+    assert len(joined_lines("x" * 10_000)) == 160
 
 
 def test_pictures_that_only_a_socket_brings_are_not_lost(

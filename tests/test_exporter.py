@@ -13,7 +13,7 @@ from comfyflow.errors import ClientError, ConversionError, ExportError
 from comfyflow.exporter.board import can_be_escaped, escaped
 from comfyflow.graph import Graph, GraphNode
 from comfyflow.importer import convert_workflow
-from comfyflow.importer.prompt_text import choose
+from comfyflow.importer.prompt_text import chosen_text
 from comfyflow.schema import Schema
 from comfyflow.testing.strategies import graphs
 from tests.drawn_schema import SCHEMA as DRAWN
@@ -222,7 +222,7 @@ def test_escaped_texts_are_sent_as_they_were(text: str) -> None:
     import random
 
     if can_be_escaped(text):
-        assert choose(escaped(text), random.Random(0)) == text
+        assert chosen_text(escaped(text), random.Random(0)) == text
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

@@ -16,7 +16,7 @@ from comfyflow.errors import PromptError
 from comfyflow.graph import Link, is_link
 from comfyflow.graph.prompt import (
     is_wrapped,
-    linked,
+    linked_inputs,
     meta_of,
     node_json,
     read_link,
@@ -223,7 +223,7 @@ def test_one_module_knows_how_a_prompt_is_written() -> None:
 
 def test_a_server_follows_a_link_to_a_slot_that_no_output_has() -> None:
     inputs = {"a": ["1", 0.5], "b": ["2", -1], "c": ("3", 0), "d": [4, 0], "e": ["5", "0"], "f": ["6", 0, 0]}
-    assert list(linked(inputs)) == [("a", "1", 0.5), ("b", "2", -1), ("c", "3", 0)]
+    assert list(linked_inputs(inputs)) == [("a", "1", 0.5), ("b", "2", -1), ("c", "3", 0)]
     assert sources_of({"inputs": inputs}) == ["1", "2", "3"]
     assert sources_of({"inputs": inputs}, {"b"}) == ["2"]
     assert sources_of({"inputs": None}) == sources_of(None) == sources_of({}) == []

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from comfyflow.errors import ConversionError
 from comfyflow.graph import ROOT
-from comfyflow.importer.prompt_text import choose
+from comfyflow.importer.prompt_text import chosen_text
 from comfyflow.python_source.program import find_units
 from comfyflow.python_source.proof import checked_graph
 from tests.editor_json import boundary, convert, inputs_of, node, subgraph, with_subgraphs, workflow
@@ -93,7 +93,7 @@ PIECES = st.sampled_from(["{", "}", "|", "\\", "/", "*", "a", "b", "\n", "//", "
 @given(st.lists(PIECES, max_size=24).map("".join), st.integers(0, 9))
 @settings(max_examples=300)
 def test_dynamic_prompts_are_what_the_editor_makes_of_them(text: str, seed: int) -> None:
-    assert choose(text, random.Random(seed)) == as_the_editor(text, random.Random(seed))
+    assert chosen_text(text, random.Random(seed)) == as_the_editor(text, random.Random(seed))
 
 
 @pytest.mark.parametrize(

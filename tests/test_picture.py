@@ -31,7 +31,7 @@ from comfyflow.layout import layout
 from comfyflow.layout.appearance import TITLE_HEIGHT
 from comfyflow.picture import Picture
 from comfyflow.picture.drawing import draw
-from comfyflow.picture.text import place_text, shortened, wrapped
+from comfyflow.picture.text import place_text, shortened, wrapped_lines
 from comfyflow.picture.theme import type_colour
 from comfyflow.problem import Place, Problem
 from comfyflow.schema.package import reference_schema
@@ -349,12 +349,12 @@ def test_texts_are_cut_to_the_room_that_there_is() -> None:
     assert shortened("abcdef", 70) == "abcdef"
     assert shortened("abcdefghijk", 46) == "abcde…"
     assert shortened("one\ntwo", 70) == "one…"
-    assert wrapped("one two three", 61, 9) == ["one two", "three"]
-    assert wrapped("abcdefghijkl", 46, 9) == ["abcdef", "ghijkl"]
-    assert wrapped("a\nb\nc", 70, 2) == ["a", "b…"]
-    assert wrapped("", 70, 2) == [""]
+    assert wrapped_lines("one two three", 61, 9) == ["one two", "three"]
+    assert wrapped_lines("abcdefghijkl", 46, 9) == ["abcdef", "ghijkl"]
+    assert wrapped_lines("a\nb\nc", 70, 2) == ["a", "b…"]
+    assert wrapped_lines("", 70, 2) == [""]
     assert shortened("模糊低质量", 46) == "模糊…"
-    assert wrapped("模糊低质量", 46, 9) == ["模糊低", "质量"]
+    assert wrapped_lines("模糊低质量", 46, 9) == ["模糊低", "质量"]
     assert place_text(Place(str(Path.cwd() / "a" / "b.py"), 3)) == "a/b.py:3"
     assert place_text(Place("/elsewhere/b.py", 3)) == "b.py:3"
     assert type_colour("IMAGE,MASK") == type_colour("IMAGE")

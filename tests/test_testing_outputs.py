@@ -27,7 +27,7 @@ from comfyflow.testing import (
     metadata_of,
     perceptual_hash,
 )
-from comfyflow.testing.picture import difference_sheet, open_picture
+from comfyflow.testing.picture import difference_sheet, loaded_picture
 from tests.testing_workflow import two_passes
 
 
@@ -103,7 +103,7 @@ def test_a_picture_comes_in_many_forms(tmp_path: Path) -> None:
 )
 def test_what_is_no_picture_is_said(picture: Any, message: str) -> None:
     with pytest.raises(AssertionError, match=message):
-        open_picture(picture)
+        loaded_picture(picture)
 
 
 def test_the_hash_sees_shapes_and_not_sizes() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from comfyflow import Client
 from comfyflow import workflow as workflow_of
-from comfyflow.cli.open import file_name
+from comfyflow.cli.open import sidebar_name
 from comfyflow.errors import NodeUsageError
 from comfyflow.simulator import Simulator
 from tests.command import Command
@@ -101,7 +101,7 @@ def test_nothing_is_overwritten_unless_it_is_asked_for(command: Command, script:
 
 @pytest.mark.parametrize("name", ["../../evil", "a/b\\c", "..", "<b>\u2028", "x" * 500, "", ".json"])
 def test_no_name_leaves_the_folder(name: str) -> None:
-    made = file_name(name)
+    made = sidebar_name(name)
     assert made == Path(made).name
     assert made.strip(" .") == made
     assert not set(made) & set("/\\<>\u2028")

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from comfyflow.bounds import LISTED_CHOICES
 from comfyflow.schema import InputSchema, Schema
-from comfyflow.workflows.value_type import Hint, fixed_choices, limits_of, notes_of, value_annotation
+from comfyflow.workflows.value_type import Hint, limits_of, literal_of, notes_of, value_annotation
 from tests.small_schema import node_class
 
 EXACT = 2**53 - 1
@@ -98,13 +98,13 @@ def test_only_numbers_have_limits(kind: type[Any], limits: list[Any]) -> None:
 )
 def test_how_many_choices_are_listed(count: int, listed: bool) -> None:
     choices = [f"choice {number}" for number in range(count)]
-    assert fixed_choices(entry_of(choices)) == (Literal[tuple(choices)] if listed else None)
+    assert literal_of(entry_of(choices)) == (Literal[tuple(choices)] if listed else None)
     assert taken(choices, "another") is not listed
 
 
 @pytest.mark.parametrize("odd", [1.5, None, {"a": 1}])
 def test_choices_that_no_literal_can_hold_are_any_text(odd: Any) -> None:
-    assert fixed_choices(entry_of(["a", odd])) is None
+    assert literal_of(entry_of(["a", odd])) is None
     assert form(["a", odd]) == {"type": "string", "x-files": "Take.x"}
 
 

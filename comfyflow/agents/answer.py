@@ -45,7 +45,7 @@ class ToolAnswer:
 
     def result(self) -> CallToolResult:
         """The answer in the protocol's form, within its limit."""
-        text, blocks = plain(self.text), [*self.blocks]
+        text, blocks = undisguised(self.text), [*self.blocks]
         kept = min(encoded_size(text), _LEAST_TEXT)
         while blocks and self._made("", blocks)[1] > self.limit - _ENVELOPE - kept:
             pictures = [block for block in blocks if isinstance(block, ImageContent)]
@@ -62,7 +62,7 @@ class ToolAnswer:
         return made, len(made.model_dump_json(by_alias=True, exclude_none=True).encode())
 
 
-def plain(text: str) -> str:
+def undisguised(text: str) -> str:
     """A string without characters that control a terminal or disguise text; line ends stay.
 
     Args:
@@ -78,7 +78,7 @@ def one_line(text: str, longest: int = 200) -> str:
         text: The text.
         longest: How many characters are shown.
     """
-    line = " ".join(plain(text[: longest + 1]).split())
+    line = " ".join(undisguised(text[: longest + 1]).split())
     return line if len(text) <= longest else f"{line[:longest]}…"
 
 

@@ -20,7 +20,7 @@ from ..bounds import AGENT_RESOURCE, readable
 from ..errors import CommandError
 from ..nearest import did_you_mean
 from ..schema.node_description import describe_node
-from .answer import cut, one_line, plain
+from .answer import cut, one_line, undisguised
 from .job_answer import OUTPUTS, file_address
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def read_document(bench: Workbench, address: str) -> ReadResourceResult:
         node = bench.schema.now().get(name)
         if node is None:
             raise CommandError(f"unknown node class {one_line(name)!r}: use search_nodes to find one")
-        return _text(address, cut(plain(describe_node(node)), _LONGEST), "text/plain")
+        return _text(address, cut(undisguised(describe_node(node)), _LONGEST), "text/plain")
     if address.startswith(OUTPUTS):
         return _output(bench, address)
     raise CommandError(f"nothing found at {one_line(address)}; resources/list lists what there is")

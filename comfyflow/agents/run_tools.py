@@ -20,7 +20,7 @@ from .job import AgentJob
 from .job_answer import JOB_SCHEMA, job_answer
 from .python_text import python_text
 from .tool import ENDS, LOOKS, RUNS, WRITES, AgentTool, BoundedArguments, Progress, ToolArguments
-from .workflow_tools import WorkflowArguments, checked, digest_of, prompt_text, valid_data
+from .workflow_tools import WorkflowArguments, digest_of, prompt_text, report_of, valid_data
 
 if TYPE_CHECKING:
     from ..schema import Schema
@@ -207,7 +207,7 @@ def _ready(bench: Workbench, given: object, parameters: Mapping[str, Any]) -> tu
         source, schema = bench.read(given, parameters)
     except ConversionError as error:
         return ToolAnswer(str(error), is_error=True)
-    report = checked(source, schema)
+    report = report_of(source, schema)
     if not report.ok and not report.rests_on_files:
         text = f"not sent: the server would refuse it.\n{report}"
         return ToolAnswer(text, valid_data(report), is_error=True)

@@ -27,7 +27,7 @@ from ..batch.sheet.thumbnail import SIDE
 from ..bounds import AGENT_ANSWER
 from ..errors import ComfyflowError
 from ..nearest import did_you_mean
-from .answer import ToolAnswer, one_line, plain
+from .answer import ToolAnswer, one_line, undisguised
 from .documents import TEMPLATES, documents, read_document
 from .job_answer import JOB_SCHEMA
 from .node_tools import NODE_TOOLS
@@ -128,7 +128,7 @@ class AgentServer:
         try:
             return await self.bench.aside(read_document, self.bench, str(asked.uri))
         except ComfyflowError as error:
-            raise MCPError(INVALID_PARAMS, plain(str(error))) from None
+            raise MCPError(INVALID_PARAMS, undisguised(str(error))) from None
 
 
 def _listed(workflow: PublishedWorkflow) -> Tool:

@@ -115,7 +115,7 @@ async def validate_workflow(bench: Workbench, asked: ValidateWorkflow, _progress
 
     def look() -> ToolAnswer:
         source, schema = bench.read(asked.workflow, asked.parameters)
-        report = checked(source, schema)
+        report = report_of(source, schema)
         files = f"\n{_FILES}" if report.rests_on_files else ""
         return ToolAnswer(f"{_warnings(source)}{report}{files}", valid_data(report), limit=asked.max_bytes)
 
@@ -180,7 +180,7 @@ async def check_workflow(bench: Workbench, asked: CheckWorkflow, _progress: Prog
     return await bench.aside(look)
 
 
-def checked(source: Source, schema: Schema) -> Report:
+def report_of(source: Source, schema: Schema) -> Report:
     """The report of a workflow."""
     return validate_prompt(source.prompt, schema, places=source.places)
 

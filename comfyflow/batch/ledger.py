@@ -19,7 +19,7 @@ from typing_extensions import Self
 
 from ..errors import LedgerError
 from .holder import Hold, Holder, is_busy, is_held
-from .migration import migrate
+from .migration import upgrade
 from .record import (
     STATES,
     Added,
@@ -97,7 +97,7 @@ class Ledger:
             )
         try:
             with self._errors():
-                migrate(self._database, str(path))
+                upgrade(self._database, str(path))
                 _write_ahead(self._database)
                 self._database.execute("PRAGMA synchronous = FULL")
                 self._database.execute("PRAGMA foreign_keys = ON")

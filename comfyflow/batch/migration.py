@@ -64,7 +64,7 @@ MIGRATIONS: Final = (
 """What each version adds to the previous one; ``PRAGMA user_version`` counts them."""
 
 
-def migrate(database: sqlite3.Connection, name: str) -> None:
+def upgrade(database: sqlite3.Connection, name: str) -> None:
     """Give a ledger the tables of this version, without losing data.
 
     Args:

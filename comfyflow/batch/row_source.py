@@ -345,7 +345,7 @@ def given_of(row: Any) -> Given:
     )
 
 
-def listed(source: RowSource) -> RowSource:
+def indexed(source: RowSource) -> RowSource:
     """A source whose rows are available by position: itself, or its rows in a list.
 
     Raises:

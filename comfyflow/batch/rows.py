@@ -33,7 +33,7 @@ from ..workflows import WorkflowFunction
 from .columns import Columns, Converter, Text, columns_of, decode_json
 from .row import ProblemList, Row, RowProblem
 from .row_file import CsvFile, JsonLines
-from .row_source import Axis, Given, Listed, Product, RowSource, Sample, SeedAxis, Streamed, listed
+from .row_source import Axis, Given, Listed, Product, RowSource, Sample, SeedAxis, Streamed, indexed
 
 _LISTED: Final = 5
 
@@ -179,7 +179,7 @@ class Rows(Iterable[Row], AsyncIterable[Row]):
         """
         if count < 1:
             raise RowsError(f"a sample must have at least 1 row, not {count}")
-        return Rows(Sample(listed(self._source), count, key), self._columns)
+        return Rows(Sample(indexed(self._source), count, key), self._columns)
 
     def checked(self, columns: WorkflowFunction[..., Any] | Parameters | Columns) -> Rows:
         """The same rows, typed; see the module for what is checked now, and what is checked later.

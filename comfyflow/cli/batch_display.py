@@ -46,7 +46,7 @@ class BatchJsonLines:
 
     def show(self, event: BatchEvent) -> None:
         """Write it."""
-        write_line(event_json(event))
+        write_line(batch_event_json(event))
 
     def close(self) -> None:
         """Do nothing: every line has been written already."""
@@ -201,7 +201,7 @@ def _first(text: str) -> str:
     return text.partition("\n")[0][:_LONGEST]
 
 
-def event_json(event: BatchEvent) -> dict[str, Any]:
+def batch_event_json(event: BatchEvent) -> dict[str, Any]:
     """An event as plain JSON."""
     if isinstance(event, ServerEvent):
         shown: dict[str, Any] = {"event": "server", "server": event.url, "available": event.available}

@@ -57,7 +57,7 @@ def open_workflow(
     with connected(server) as client:
         schema = load_schema(client.url, **connection_options())
         loaded = load_target(target, context.args, schema, Converting(editor, repair, packs=packs))
-        called = file_name(name if name is not None else "" if target == STDIN else loaded.name)
+        called = sidebar_name(name if name is not None else "" if target == STDIN else loaded.name)
         made = to_workflow(loaded, schema, frontend=schema.editor or FRONTEND, name=called, like=like)
         for warning in dict.fromkeys(map(str, (*loaded.warnings, *made.warnings))):
             say(warning, err=True)
@@ -74,7 +74,7 @@ def open_workflow(
         say(f"{client.url} has it as {path}: open that address, and {called!r} in the sidebar's workflows")
 
 
-def file_name(name: str) -> str:
+def sidebar_name(name: str) -> str:
     """A name that is one file in one folder, whatever it was made of."""
     plain = name.removesuffix(".json").removesuffix(".png")
     safe = _UNSAFE.sub("_", plain).strip(" .")[:_LONGEST].rstrip(" .")

@@ -150,7 +150,7 @@ class Bars:
         """Show a string next to its node's name; nodes that wait for a service send one per second."""
         from rich.markup import escape
 
-        text = plain(f"{event.node}: {one_line(event.text)}")
+        text = plain(f"{event.node}: {joined_lines(event.text)}")
         self._progress.update(
             self._only(event.node.node_id, plain(event.node)), description=f"  {escape(text)}"
         )
@@ -179,13 +179,13 @@ class RunLines:
             first = event.text.partition("\n")[0]
             if self._said.get(event.node.node_id) != first:
                 self._said[event.node.node_id] = first
-                print(plain(f"{event.node}: {one_line(event.text)}"), file=sys.stderr, flush=True)
+                print(plain(f"{event.node}: {joined_lines(event.text)}"), file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """Nothing."""
 
 
-def one_line(text: str) -> str:
+def joined_lines(text: str) -> str:
     """A string of several lines, shortened to one."""
     shown = "; ".join(line.strip() for line in text.splitlines() if line.strip())
     return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
@@ -246,11 +246,11 @@ def _trouble_json(event: NodeBlocked | NodeFailed | ServerAway | ServerBack) -> 
 
 def _trouble(event: NodeBlocked | NodeFailed | ServerAway | ServerBack) -> str:
     if isinstance(event, ServerAway):
-        return f"the server does not respond, trying again: {one_line(event.reason)}"
+        return f"the server does not respond, trying again: {joined_lines(event.reason)}"
     if isinstance(event, ServerBack):
         return f"the server responds again after {event.seconds:.0f} s"
     if isinstance(event, NodeFailed):
-        why = f"{event.exception_type}: {one_line(event.exception_message)}"
+        why = f"{event.exception_type}: {joined_lines(event.exception_message)}"
         return f"{event.node} failed, but the rest continues: {why}"
     why = event.message.removeprefix("Execution Blocked: ")
     return f"{event.node} is blocked and does not run: {why}"

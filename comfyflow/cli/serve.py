@@ -25,6 +25,7 @@ from .options import (
     connection_options,
     converting_options,
     partner_api_key_option,
+    read_secret,
     reference_schema,
     server_url,
     servers_option,
@@ -70,6 +71,7 @@ _CONNECTIONS: Final = 2000
 @click.option(
     "--webhook-secret",
     metavar="SECRET",
+    callback=read_secret,
     help="The secret to sign webhooks with, or @FILE; without it, webhooks are off.",
 )
 @click.option(
@@ -141,7 +143,8 @@ def serve(
             f"--host {host} lets other machines in: give API keys with --keys FILE or {SERVE_KEY_VARIABLE}, "
             "or give --no-keys"
         )
-    webhooks = WebhookOptions.of(_secret(webhook_secret), allow_private=allow_private_webhooks)
+    secret = webhook_secret or os.environ.get(WEBHOOK_SECRET_VARIABLE, "")
+    webhooks = WebhookOptions.of(secret, allow_private=allow_private_webhooks)
     urls = () if simulate else tuple(server_url(each.url) for each in named_servers(servers))
     asks = functools.partial(server_classes, urls[0], None) if urls else None
     workflows = _workflows(targets, Converting(editor, repair, asks, packs))
@@ -154,20 +157,6 @@ def serve(
             servers=urls, out=out, allow_paid=allow_paid, depth=depth, queue=queue, webhooks=webhooks,
             editor=not known and not simulate,  # with keys, the servers stay private
         )  # fmt: skip
-
-
-def _secret(given: str | None) -> str:
-    """The secret of webhooks: the option, the content of the file that it names, or the environment's.
-
-    Raises:
-        CommandError: The file cannot be read.
-    """
-    if given is None or not given.startswith("@"):
-        return given or os.environ.get(WEBHOOK_SECRET_VARIABLE, "")
-    try:
-        return Path(given[1:]).read_text(encoding="utf-8").strip()
-    except (OSError, ValueError) as error:
-        raise CommandError(f"cannot read {given[1:]}: {error}") from None
 
 
 def _workflows(targets: Sequence[str], converting: Converting) -> dict[str, ServedWorkflow]:

@@ -138,7 +138,7 @@ def _as_in_package(graph: Graph, given: Schema, package: str) -> Schema | None:
     Returns:
         The schema; None if the classes are others, or all of the server's are known anyway.
     """
-    from ..lock.lock_file import signature
+    from ..lock.lock_file import class_signature
     from ..schema import Schema
     from ..schema.catalogue import layered
 
@@ -151,7 +151,11 @@ def _as_in_package(graph: Graph, given: Schema, package: str) -> Schema | None:
     used = {node.class_type for node in graph.values()}
     for name in used:
         ours, theirs = there.get(name), given.get(name)
-        if ours is None or theirs is None or signature(ours, _none, False) != signature(theirs, _none, False):
+        if (
+            ours is None
+            or theirs is None
+            or class_signature(ours, _none, False) != class_signature(theirs, _none, False)
+        ):
             return None
     own = {name: given.raw[name] for name in used}
     return Schema(layered(own, there.raw), given.version, given.source, editor=given.editor)

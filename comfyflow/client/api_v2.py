@@ -22,7 +22,7 @@ from ..input_file import UploadedFile
 from ..json_types import array_or_empty, is_object, object_or_empty
 from ..output_file import OutputFile
 from .api_v2_assets import content_request, upload_asset, v2_request, with_assets
-from .api_v2_events import follow
+from .api_v2_events import follow_job
 from .api_v2_job import LABEL, ApiJob, as_comfyui_refusal, error_code, read_api_job
 from .backend import Sighting, no_such_feature
 from .core import Core, ask, call, error_of, fetch_json, may_pass, parse_json, retry_after
@@ -209,7 +209,7 @@ class ApiV2:
     def listen(self, core: Core, run: Run) -> Flow[None]:
         """See `Backend`."""
         if not run.polled:
-            yield Begin(follow(core.within(None), run))
+            yield Begin(follow_job(core.within(None), run))
 
     def find(self, core: Core, prompt_id: str) -> Flow[Sighting | None]:
         """See `Backend`."""

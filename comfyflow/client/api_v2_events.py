@@ -130,7 +130,7 @@ _READERS: Final = {
 """Outputs are read from the job: there each node's outputs come together."""
 
 
-def follow(core: Core, run: Run) -> Flow[None]:
+def follow_job(core: Core, run: Run) -> Flow[None]:
     """Feed a run from its job's stream, reopened for as long as the run lasts.
 
     Args:

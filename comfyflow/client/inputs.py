@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -26,7 +25,15 @@ from ..dynamic import unfold_inputs
 from ..errors import ClientError
 from ..graph.prompt import is_wrapped, sources_of, unwrapped, wrapped
 from ..graph.walk import upstream
-from ..input_file import InputFile, UploadedFile, bare_name, is_annotated, is_file, is_plain_path
+from ..input_file import (
+    InputFile,
+    UploadedFile,
+    bare_name,
+    content_digest,
+    is_annotated,
+    is_file,
+    is_plain_path,
+)
 from ..json_types import is_array, is_list, object_or_empty, text_or_empty
 from ..nearest import nearest
 from ..schema import InputSchema, NodeSchema, Schema
@@ -39,9 +46,6 @@ from .core import Core
 from .flow import Flow, Gather, Tell
 from .routes.file_routes import read
 from .routes.node_class_routes import class_infos
-
-_CHUNK: Final = 1 << 20
-
 
 _AT_ONCE: Final = 8
 
@@ -476,16 +480,7 @@ def _is_file(text: str) -> bool:
 
 
 def _digest(content: bytes | Path) -> str:
-    digest = hashlib.sha256()
-    if isinstance(content, bytes):
-        digest.update(content)
-        return digest.hexdigest()
     try:
-        with content.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                digest.update(chunk)
+        return content_digest(content, hashlib.sha256())
     except OSError as error:
-        raise ClientError(
-            f"cannot read {os.fspath(content)} to upload it: {error.strerror or error}"
-        ) from None
-    return digest.hexdigest()
+        raise ClientError(f"cannot read {content!s} to upload it: {error.strerror or error}") from None

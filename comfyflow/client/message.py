@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any, Final
 
-from ..json_types import array_or_empty, is_array, is_number, is_object, text_of, text_or_empty
+from ..json_types import is_array, is_number, is_object, text_of, text_or_empty, texts_in
 from . import event as events
 from .event import ServerEvent
 
@@ -166,7 +166,7 @@ def _start(data: Mapping[str, Any]) -> ServerEvent | None:
 def _cached(data: Mapping[str, Any]) -> ServerEvent | None:
     prompt_id = text_of(data, "prompt_id")
     return (
-        events.ExecutionCached(prompt_id, _names(data, "nodes"), _time(data))
+        events.ExecutionCached(prompt_id, texts_in(data.get("nodes")), _time(data))
         if prompt_id is not None
         else None
     )
@@ -233,8 +233,8 @@ def read_failure(data: Mapping[str, Any]) -> events.ExecutionFailed | None:
         text_of(data, "node_type"),
         text_or_empty(data.get("exception_type")),
         text_or_empty(data.get("exception_message")).rstrip("\n"),
-        _names(data, "traceback"),
-        _names(data, "executed"),
+        texts_in(data.get("traceback")),
+        texts_in(data.get("executed")),
         _time(data),
         data,
         read_summary(data),
@@ -254,7 +254,7 @@ def read_node_failure(data: Mapping[str, Any]) -> events.ExecutionNodeFailed | N
         text_of(data, "node_type"),
         text_or_empty(data.get("exception_type")),
         text_or_empty(data.get("exception_message")).rstrip("\n"),
-        _names(data, "traceback"),
+        texts_in(data.get("traceback")),
         _time(data),
         data,
     )
@@ -272,10 +272,10 @@ def read_summary(data: Mapping[str, Any]) -> events.ExecutionSummary | None:
     return events.ExecutionSummary(
         text_of(data, "completion_status"),
         int(count) if count is not None and count > 0 else 0,
-        _names(data, "failed_node_ids"),
-        _names(data, "blocked_node_ids"),
-        _names(data, "blocked_output_node_ids"),
-        _names(data, "successful_output_node_ids"),
+        texts_in(data.get("failed_node_ids")),
+        texts_in(data.get("blocked_node_ids")),
+        texts_in(data.get("blocked_output_node_ids")),
+        texts_in(data.get("successful_output_node_ids")),
         data.get("has_errors") is True,
     )
 
@@ -289,7 +289,11 @@ def read_interruption(data: Mapping[str, Any]) -> events.ExecutionInterrupted | 
     if prompt_id is None:
         return None
     return events.ExecutionInterrupted(
-        prompt_id, text_of(data, "node_id"), text_of(data, "node_type"), _names(data, "executed"), _time(data)
+        prompt_id,
+        text_of(data, "node_id"),
+        text_of(data, "node_type"),
+        texts_in(data.get("executed")),
+        _time(data),
     )
 
 
@@ -304,10 +308,6 @@ def _logs(data: Mapping[str, Any]) -> ServerEvent | None:
 
 def _notification(data: Mapping[str, Any]) -> ServerEvent | None:
     return events.Notification(text_or_empty(data.get("value")), text_of(data, "id"))
-
-
-def _names(data: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    return tuple(name for name in array_or_empty(data.get(key)) if isinstance(name, str))
 
 
 def _time(data: Mapping[str, Any]) -> float | None:

@@ -121,7 +121,7 @@ def _start(core: Core, target: Target, options: RunSettings, attempt: Sending) -
         require_socket(core)
     if prepared.workflow is None:
         prepared = replace(prepared, prompt=sendable(prepared.prompt))
-    schema = given if given is not None else schema_of(prepared)
+    schema = given if given is not None else own_schema_of(prepared)
     if schema is not None and given is None:
         schema = yield from with_server_classes(core, schema, prompt_classes(prepared.prompt))
     wanted = options.targets
@@ -239,12 +239,10 @@ def check(prepared: Source, schema: Schema | None, files: Uploaded, options: Run
     return report
 
 
-def schema_of(prepared: Source) -> Schema | None:
+def own_schema_of(prepared: Source) -> Schema | None:
     """The schema that a workflow's node classes were generated from, if there is one."""
-    if prepared.workflow is None:
-        return None
     try:
-        return prepared.workflow.schema()
+        return prepared.own_schema()
     except SchemaError:
         return None
 

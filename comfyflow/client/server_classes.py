@@ -13,7 +13,7 @@ from typing_extensions import Unpack
 from ..bounds import MIB, exceeded
 from ..client_options import ClientOptions
 from ..errors import ClientError, SchemaError, ServerError
-from ..json_types import array_or_empty, is_object
+from ..json_types import is_object, texts_in
 from ..schema.asked_classes import AskedClasses
 from ..schema.object_info import parse_object_info
 from ..schema.schema import Schema
@@ -104,7 +104,7 @@ class ServerClasses:
             names: object = json.loads(content or b"[]")
         except (ValueError, RecursionError):
             return []
-        return [name for name in array_or_empty(names) if isinstance(name, str)]
+        return [*texts_in(names)]
 
 
 def _names_of(core: Core) -> str:

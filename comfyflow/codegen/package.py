@@ -29,7 +29,7 @@ from .schema_file import (
     NotJsonError,
     PackageFiles,
     SchemaFile,
-    node_line,
+    schema_line,
     written_files,
 )
 
@@ -275,7 +275,7 @@ def _generate(schema: Schema, options: Options) -> Package:
             node = schema.get(name)
             if node is not None and options.wants(node):
                 try:
-                    lines.add(name, node_line(node, options.docs))
+                    lines.add(name, schema_line(node, options.docs))
                 except NotJsonError as error:
                     skipped.append(left_out(name, str(error)))
             held.look_away(name)

@@ -44,7 +44,7 @@ class NotJsonError(ValueError):
     """A node that no JSON can hold; never leaves this package."""
 
 
-def node_line(node: NodeSchema, docs: bool) -> str:
+def schema_line(node: NodeSchema, docs: bool) -> str:
     """The JSON of one node, on one line.
 
     Args:
@@ -99,7 +99,7 @@ class SchemaFile:
     """The file as a whole, which need not be in memory.
 
     Args:
-        lines: `node_line` of each node, by class type.
+        lines: `schema_line` of each node, by class type.
         class_types: Those that are in the file.
         version: The server's version.
         files: The modules that are written with it; see `written_files`.

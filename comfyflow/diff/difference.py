@@ -9,7 +9,7 @@ from typing import Any
 from ..graph import Graph, GraphNode, Link
 from ..notebook import pretty_text, text_html
 from .pairing import NONE, Pairing
-from .value import ABSENT, node_line, plain, shown_change, shown_value
+from .value import ABSENT, node_line, printable_name, shown_change, shown_value
 
 
 @dataclass(frozen=True)
@@ -143,21 +143,23 @@ class Diff:
         for node in self.added:
             yield f"+ {node_line(node)}"
             for name, value in node.inputs.items():
-                yield f"    {plain(name)}: {shown_value(value, self.after)}"
+                yield f"    {printable_name(name)}: {shown_value(value, self.after)}"
 
     def _change_lines(self) -> Iterator[str]:
         """Changed nodes in the first graph's order, each with all that is different of it."""
         details: dict[str, list[str]] = {}
         for change in (*self.changed, *self.rewired):
             value = shown_change(change.old, self.before, change.new, self.after)
-            details.setdefault(change.before.node_id, []).append(f"    {plain(change.input_name)}: {value}")
+            details.setdefault(change.before.node_id, []).append(
+                f"    {printable_name(change.input_name)}: {value}"
+            )
         for retitled in self.retitled:
             value = shown_change(retitled.before.title, self.before, retitled.after.title, self.after)
             details.setdefault(retitled.before.node_id, []).append(f"    title: {value}")
         for node_id, node in self.before.items():
             if node_id in details:
                 now = self.pairs[node_id]
-                moved = f" (now #{plain(now)})" if now != node_id else ""
+                moved = f" (now #{printable_name(now)})" if now != node_id else ""
                 yield f"~ {node_line(node)}{moved}"
                 yield from details[node_id]
 

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from .improvement import find_cheapest, improve
 from .pairing import NONE, Cones, Pairing, pair_anchors
-from .symmetry import SEARCH_LIMIT, Colouring, canonical_order, connected, laid_upon
+from .symmetry import SEARCH_LIMIT, Colouring, canonical_order, connected_pieces, laid_upon
 from .votes import Votes, pair_neighbours
 from .wiring import Neighbours, Wiring
 
@@ -120,7 +120,7 @@ def _pair_parts(pairing: Pairing, neighbours: Sequence[Neighbours], limit: int, 
     colouring = Colouring(_first_colours(pairing, neighbours, titled), neighbours)
     colouring.refine()
     groups: defaultdict[Any, tuple[list[Part], list[Part]]] = defaultdict(lambda: ([], []))
-    for part in connected(colouring.colour, neighbours):
+    for part in connected_pieces(colouring.colour, neighbours):
         shades = tuple(sorted(colouring.colour[node] for node in part))
         groups[shades][part[0] >= pairing.split].append(sorted(part))
     ids = {node.node_id: place for place, node in enumerate(wiring.nodes[pairing.split :], pairing.split)}

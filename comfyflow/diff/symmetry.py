@@ -168,7 +168,7 @@ def canonical_order(
         limit: How many links and nodes the search for the order of one piece looks at.
     """
     alone, alike = _apart(nodes, colour)
-    pieces = [_order_piece(piece, colour, neighbours, limit) for piece in connected(alike, neighbours)]
+    pieces = [_order_piece(piece, colour, neighbours, limit) for piece in connected_pieces(alike, neighbours)]
     pieces.sort(key=lambda piece: piece.form)
     order = [*alone, *(node for piece in pieces for node in piece.nodes)]
     exact = all(piece.exact for piece in pieces)
@@ -176,7 +176,7 @@ def canonical_order(
     return Ordered(form, order, exact)
 
 
-def connected(nodes: Iterable[int], neighbours: Sequence[Neighbours]) -> list[list[int]]:
+def connected_pieces(nodes: Iterable[int], neighbours: Sequence[Neighbours]) -> list[list[int]]:
     """The nodes in pieces that hang together by links among them."""
     left = dict.fromkeys(nodes)
     pieces: list[list[int]] = []
@@ -261,7 +261,7 @@ class _OrderSearch:
         alone, alike = _apart(piece, colour)
         if not alone:
             return self._order_alike(piece, colour)
-        orders = [self.order(part, colour) for part in connected(alike, self._neighbours)]
+        orders = [self.order(part, colour) for part in connected_pieces(alike, self._neighbours)]
         known: dict[Form, list[int]] = {}
         by_form: list[tuple[Form, list[int]]] = []
         for order in orders:

@@ -109,7 +109,7 @@ ABSENT: Final = Absent()
 
 def node_line(node: GraphNode) -> str:
     """A node in a few words: class, id, title if it says more, place in the user's source."""
-    line = f"{plain(node.class_type)} #{plain(node.node_id)}"
+    line = f"{printable_name(node.class_type)} #{printable_name(node.node_id)}"
     if node.title and node.title != node.class_type:
         line += f" {_cut(node.title)}"
     return f"{line} at {node.place}" if node.place is not None else line
@@ -126,8 +126,8 @@ def shown_value(value: Any, graph: Graph) -> str:
         return brief(value)
     source = graph.get(value.node_id)
     if source is None:
-        return f"#{plain(value.node_id)} (missing) [{value.slot}]"
-    return f"{plain(source.class_type)} #{plain(source.node_id)} [{value.slot}]"
+        return f"#{printable_name(value.node_id)} (missing) [{value.slot}]"
+    return f"{printable_name(source.class_type)} #{printable_name(source.node_id)} [{value.slot}]"
 
 
 def shown_change(old: Any, before: Graph, new: Any, after: Graph) -> str:
@@ -137,7 +137,7 @@ def shown_change(old: Any, before: Graph, new: Any, after: Graph) -> str:
     return f"{shown_value(old, before)} -> {shown_value(new, after)}"
 
 
-def plain(text: str) -> str:
+def printable_name(text: str) -> str:
     """A name as it is if it can be printed on a line, else escaped."""
     return text if text.isprintable() else _cut(text)
 

@@ -10,7 +10,7 @@ from ..graph import Graph, GraphNode, Link
 from ..graph.prompt import read_link, unwrapped
 from ..importer.editor_rules import NEWEST, EditorRules, rules_of
 from ..importer.frontend_widgets import FIXED, RENDERED, VIEWPORT
-from ..importer.javascript import shown
+from ..importer.javascript import shown_json
 from ..importer.node_shape import NodeShape, node_shapes
 from ..json_types import is_array, is_number, is_object, object_or_empty
 from ..problem import Problem
@@ -57,25 +57,27 @@ def _of_node(
         if name in made:
             continue
         if type(value) is Link and value.node_id not in graph:
-            text = f"the link to node {shown(value.node_id)} is left out: that node does not exist"
+            text = f"the link to node {shown_json(value.node_id)} is left out: that node does not exist"
             yield _problem(node, "link_to_nothing", text, name)
         elif name not in inputs:
-            what = "this link" if type(value) is Link else shown(value)
+            what = "this link" if type(value) is Link else shown_json(value)
             text = f"the editor has no place for {what} here and will not send it"
             yield _problem(node, "input_lost", text, name)
         elif not same(value, inputs[name]) and _is_held(value, inputs[name], graph):
             text = (
-                f"the editor has no place for {shown(value)} here, so a separate node supplies it:"
+                f"the editor has no place for {shown_json(value)} here, so a separate node supplies it:"
                 f" #{inputs[name][0]}"
             )
             yield _problem(node, "value_in_node", text, name)
         elif not same(value, inputs[name]):
-            text = f"the editor will send {shown(inputs[name])} in place of {shown(unwrapped(value))}"
+            text = (
+                f"the editor will send {shown_json(inputs[name])} in place of {shown_json(unwrapped(value))}"
+            )
             yield _problem(node, "value_changed", text, name)
     added = [name for name in inputs if name not in node.inputs and name not in made]
     if added:
         more = f" and {len(added) - _MOST_NAMED} more" if len(added) > _MOST_NAMED else ""
-        names = ", ".join(map(shown, added[:_MOST_NAMED]))
+        names = ", ".join(map(shown_json, added[:_MOST_NAMED]))
         text = f"the editor sends a value for every widget, so it adds the defaults of {names}{more}"
         yield _problem(node, "defaults_added", text, severity_note=True)
 

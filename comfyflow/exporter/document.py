@@ -188,7 +188,7 @@ class Document:
         ends: Mapping[int, int],
         starts: Mapping[tuple[str, int], list[int]],
     ) -> dict[str, Any]:
-        made = node_json(node, self._id(local), self._place(node), self._canvas.sizes[node.node_id])
+        made = saved_node(node, self._id(local), self._place(node), self._canvas.sizes[node.node_id])
         for slot, entry in zip(node.inputs, made["inputs"], strict=True):
             entry["link"] = ends.get(id(slot))
         for index, entry in enumerate(made["outputs"]):
@@ -200,7 +200,7 @@ class Document:
         return [_group(number, group) for number, group in enumerate(groups, 1)]
 
 
-def node_json(node: DraftNode, saved: int | str, place: Point, size: Size) -> dict[str, Any]:
+def saved_node(node: DraftNode, saved: int | str, place: Point, size: Size) -> dict[str, Any]:
     """A node as it is saved, without links.
 
     Args:

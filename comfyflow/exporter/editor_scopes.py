@@ -136,7 +136,7 @@ def _numbers(node_id: str) -> list[int]:
     return [number for number in saved if isinstance(number, int) and number < MAX_NODE_ID]
 
 
-def unlike(
+def unlike_scopes(
     graph: Graph, boards: Boards, fed: Mapping[tuple[str, str], PromotedValue], rules: EditorRules
 ) -> set[str]:
     """The scopes that say that they are uses of one definition, and are not.

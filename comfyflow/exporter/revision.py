@@ -28,7 +28,7 @@ from ..schema import Schema
 from .board import DraftNode, escaped
 from .class_node import saved_value, write_class_node, write_unknown_node
 from .comparison import differences, made_by_editor
-from .document import input_json, node_json, saved_id
+from .document import input_json, saved_id, saved_node
 
 _LOOKS: Final = ("color", "bgcolor", "flags", "shape", "mode")
 """What a node looks like."""
@@ -204,7 +204,7 @@ class _Revision:
             return
         canvas = layout(self._origin.graph, self._schema)
         for node_id in added:
-            made = node_json(
+            made = saved_node(
                 drafts[node_id], saved_id(node_id), canvas.positions[node_id], canvas.sizes[node_id]
             )
             self._links.add_node(made)

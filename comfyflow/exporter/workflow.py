@@ -20,7 +20,7 @@ from ..source import Source, read_json
 from .comparison import differences
 from .editor_scopes import flattened, keeps_own_values
 from .source_notes import NOTHING, Told, told_by
-from .writing import FRONTEND, write_workflow
+from .writing import FRONTEND, editor_json
 
 
 class WrittenWorkflow(dict[str, Any]):
@@ -196,7 +196,7 @@ def _checked(graph: Graph, schema: Schema, rules: EditorRules, name: str, told: 
             )
 
     def attempt(written: Graph, by_name: frozenset[str] = frozenset()) -> _Attempt:
-        made = write_workflow(written, schema, rules, name, by_name=by_name, told=told)
+        made = editor_json(written, schema, rules, name, by_name=by_name, told=told)
         prompt = convert_workflow(made, schema, editor=rules.name, seed=0)
         return _Attempt(made, differences(graph, prompt, schema, rules))
 

@@ -23,7 +23,7 @@ from .document import Document, uuid_of
 from .editor_scopes import (
     give_own_values,
     keeps_own_values,
-    unlike,
+    unlike_scopes,
     with_holders,
     with_possible_scopes,
     without_scopes,
@@ -34,7 +34,7 @@ FRONTEND: Final = "1.45"
 """The release of the editor that is written for, unless another one is asked for."""
 
 
-def write_workflow(
+def editor_json(
     graph: Graph,
     schema: Schema,
     rules: EditorRules,
@@ -68,8 +68,8 @@ def write_workflow(
         for scope_id, scope in graph.scopes.items()
     }
     boards = Boards(graph, drafts, fed, definitions)
-    if refused := unlike(graph, boards, fed, rules):
-        return write_workflow(without_scopes(given, refused), schema, rules, name, by_name=by_name, told=told)
+    if refused := unlike_scopes(graph, boards, fed, rules):
+        return editor_json(without_scopes(given, refused), schema, rules, name, by_name=by_name, told=told)
     if keeps_own_values(rules):
         give_own_values(graph, boards)
     canvas = layout(graph, schema, sections=sections_of(graph, told), notes={ROOT: told.notes})
@@ -146,7 +146,7 @@ def embedded_workflow(source: Source, schema: Schema) -> dict[str, Any] | None:
     told = told_by(source.workflow)
     try:
         with collector_paused():
-            return write_workflow(graph.with_spelled_scopes(), schema, rules, source.name, told=told)
+            return editor_json(graph.with_spelled_scopes(), schema, rules, source.name, told=told)
     except (ConversionError, ExportError):
         return None
 

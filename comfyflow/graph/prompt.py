@@ -110,7 +110,7 @@ def sendable(prompt: Mapping[str, Any]) -> Mapping[str, Any]:
     return {node_id: _sendable(node) for node_id, node in prompt.items()}
 
 
-def read_inputs(inputs: Mapping[str, Any]) -> dict[str, Any]:
+def graph_inputs(inputs: Mapping[str, Any]) -> dict[str, Any]:
     """The inputs of a node of a prompt as a graph has them.
 
     Args:
@@ -143,7 +143,7 @@ def read_link(value: object) -> Link | None:
     return Link(value[0], int(value[1]))
 
 
-def linked(inputs: object) -> Iterator[tuple[str, str, Any]]:
+def linked_inputs(inputs: object) -> Iterator[tuple[str, str, Any]]:
     """The inputs of a node that a server follows: the name, the node that it is linked to, and the slot.
 
     The slot is a number, but may be one that no output has: a fraction, or a negative one. The server
@@ -165,7 +165,7 @@ def sources_of(node: object, names: Container[str] | None = None) -> list[str]:
         names: The inputs that count; None for all.
     """
     inputs = object_or_empty(node).get("inputs")
-    return [source for name, source, _ in linked(inputs) if names is None or name in names]
+    return [source for name, source, _ in linked_inputs(inputs) if names is None or name in names]
 
 
 def read_links(inputs: object) -> Iterator[tuple[str, Link]]:
@@ -247,7 +247,7 @@ def _read_node(node_id: str, node: object) -> GraphNode:
     return GraphNode(
         node_id,
         class_type,
-        read_inputs(inputs),
+        graph_inputs(inputs),
         title,
         extra=extra or None,
         scope=spelled_scope(node_id),
@@ -257,7 +257,7 @@ def _read_node(node_id: str, node: object) -> GraphNode:
 def _read_any(node_id: str, node: object) -> GraphNode:
     entry = object_or_empty(node)
     class_type, inputs = text_or_empty(entry.get("class_type")), object_or_empty(entry.get("inputs"))
-    return GraphNode(node_id, class_type, read_inputs(inputs), title_of(node), scope=spelled_scope(node_id))
+    return GraphNode(node_id, class_type, graph_inputs(inputs), title_of(node), scope=spelled_scope(node_id))
 
 
 def _with_class_name(node: Any, name: str) -> Any:

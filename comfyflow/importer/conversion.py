@@ -20,7 +20,7 @@ from .conversion_graph import conversion_graph
 from .editor_rules import choose_editor
 from .frontend_widgets import FIXED, OPTION_INDEX, RENDERED, VIEWPORT
 from .group_node import inner_links
-from .javascript import shown
+from .javascript import shown_json
 from .link_resolver import LinkEnd, LinkError, LinkResolver
 from .live_graph import BYPASSED, MUTED, IWidget, LGraphNode
 from .node_shape import node_shapes
@@ -30,9 +30,9 @@ from .primitive_node import apply_primitive
 from .prompt_writer import ExecutableNode, NodeLookup, PromptWriter, inner_first, is_dynamic_prompt, replaces
 from .report import ConversionReport
 from .settling import settle, settle_types
-from .subgraph_host import keep_saved_values, promoted_value, saved_values, sync_promoted
+from .subgraph_host import keep_saved_values, promoted_value, saved_on_host, sync_promoted
 from .virtual_nodes import leave_out_notes, set_name, setters
-from .workflow_graph import LoadedWorkflow, load_workflow
+from .workflow_graph import LoadedWorkflow, load_editor_workflow
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class ValueOrigin:
     def __str__(self) -> str:
         if self.sent and is_array(self.value):  # a link; a list that is a value is in an object
             return f"{self.input_name}: {self.origin}"
-        value = shown(self.value) if self.sent else "not sent"
+        value = shown_json(self.value) if self.sent else "not sent"
         return f"{self.input_name}: {value}: {self.origin}"
 
 
@@ -85,7 +85,9 @@ def explain_node(
         found[slot.name] = origin
     if instance.group is not None:
         for slot, origin_key, output in inner_links(*instance.group):
-            found[slot.name] = f"linked to output {shown(output)} of node {origin_key}, within the group node"
+            found[slot.name] = (
+                f"linked to output {shown_json(output)} of node {origin_key}, within the group node"
+            )
     return [ValueOrigin(name, inputs.get(name), name in inputs, origin) for name, origin in found.items()]
 
 
@@ -115,15 +117,15 @@ def _link_origin(writer: PromptWriter, instance: ExecutableNode, index: int) -> 
     try:
         source = writer.resolver.resolve(instance.scope, instance.node, index, way)
     except LinkError as error:
-        return f"link {shown(slot.link)} is broken: {error}", False
+        return f"link {shown_json(slot.link)} is broken: {error}", False
     through = _through(way)
     if source is None:
         end = f" at {_name(way[-1])}" if way else ""
-        return f"link {shown(slot.link)} leads to nothing{end}{through}", False
+        return f"link {shown_json(slot.link)} leads to nothing{end}{through}", False
     if source.key is None:
         held = source.widget.name if source.widget is not None else slot.name
-        return f"the widget {shown(held)} that the subgraph's input exposes{through}", True
-    return f"linked to output {shown(source.slot)} of node {source.key}{through}", True
+        return f"the widget {shown_json(held)} that the subgraph's input exposes{through}", True
+    return f"linked to output {shown_json(source.slot)} of node {source.key}{through}", True
 
 
 def _through(way: list[LinkEnd]) -> str:
@@ -250,7 +252,9 @@ def convert_workflow(
     shapes = node_shapes(schema, rules)
     in_force = pack_set(packs, report, chosen)
     with collector_paused():
-        loaded = load_workflow(workflow, shapes, rules, in_force, any_links=repair, repair_groups=repair)
+        loaded = load_editor_workflow(
+            workflow, shapes, rules, in_force, any_links=repair, repair_groups=repair
+        )
         for graph in loaded.graphs:
             in_force.connect(graph)
         leave_out_notes(loaded.graphs, report)
@@ -274,20 +278,20 @@ def _report_nodes(loaded: LoadedWorkflow, drops_values: bool, report: Conversion
         elif node.role == "host" and not report.repair and drops_values:
             _report_host(node, report)
         elif node.role == "get" and set_name(node) not in names:
-            report.add("links_unknown", f"no Set node is named {shown(set_name(node))}", node.key, node)
+            report.add("links_unknown", f"no Set node is named {shown_json(set_name(node))}", node.key, node)
 
 
 def _report_host(node: LGraphNode, report: ConversionReport) -> None:
     """Warn of values that an older editor saved on a subgraph's node and this one drops [20]."""
     if node.definition is None:
         return
-    for slot, _, value in saved_values(node):
+    for slot, _, value in saved_on_host(node):
         inner = promoted_value(slot, node.definition)
         if slot.link is None and inner is not None and inner.value != value:
             report.add(
                 "host_value_dropped",
-                f"the subgraph's node was saved with {shown(value)} here, but this version of the editor"
-                f" sends the inner value {shown(inner.value)}; repair sends the former",
+                f"the subgraph's node was saved with {shown_json(value)} here, but this version of the editor"
+                f" sends the inner value {shown_json(inner.value)}; repair sends the former",
                 node.key,
                 node,
                 slot.name,
@@ -337,7 +341,7 @@ def report_unaccounted(node: LGraphNode, report: ConversionReport) -> None:
         if unknown:
             report.add(
                 "values_not_understood",
-                f"values saved as {', '.join(map(shown, unknown[:5]))} are left out: the class has no "
+                f"values saved as {', '.join(map(shown_json, unknown[:5]))} are left out: the class has no "
                 "input of that name; only the node's own JavaScript knows what they mean",
                 node.key,
                 node,

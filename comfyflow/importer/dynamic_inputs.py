@@ -225,7 +225,7 @@ def grow_where_linked(node: LGraphNode, shape: NodeShape) -> None:
         new.grow_behind(slot)
 
 
-def choose(node: LGraphNode, combo: IWidget) -> None:
+def bring_inputs(node: LGraphNode, combo: IWidget) -> None:
     """Bring the inputs of what a node's combo now holds."""
     if node.shape is not None:
         NewNode(node.shape, node).choose(combo)

@@ -17,7 +17,7 @@ from ..errors import ConversionError
 from ..json_types import object_or_empty
 from ..schema import Schema, Version
 from ..versions import Since
-from .javascript import shown
+from .javascript import shown_json
 
 OLDEST: Final = Version(1, 26)
 """The oldest release of the editor whose rules are known."""
@@ -309,7 +309,7 @@ def choose_editor(asked: str | None, schema: Schema, workflow: Mapping[str, Any]
         version = _parsed(str(asked))
         if version is None or _WRITTEN.fullmatch(str(asked).strip()) is None:
             raise ConversionError(
-                f"{shown(asked)} is not an editor version; expected something like 1.45 or 1.45.20"
+                f"{shown_json(asked)} is not an editor version; expected something like 1.45 or 1.45.20"
             )
         reason = "which was requested"
     elif (required := _version(schema.editor)) is not None:

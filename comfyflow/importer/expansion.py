@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from ..bounds import NESTING, Bounds, exceeded
 from ..errors import ConversionError
 from ..json_types import array_or_empty
-from .javascript import js_text, shown
+from .javascript import js_text, shown_json
 from .live_graph import BYPASSED, MUTED, LGraph, LGraphNode
 
 _INACTIVE: Final = (MUTED, BYPASSED)
@@ -113,8 +113,8 @@ def _check(size: _Size, what: str) -> _Size:
     if size.depth > NESTING:
         raise ConversionError(f"subgraphs are nested more than {NESTING} deep")
     if size.nodes > bounds.nodes:
-        raise ConversionError(exceeded("nodes", bounds, f"{what} expand to {shown(size.nodes)} nodes"))
+        raise ConversionError(exceeded("nodes", bounds, f"{what} expand to {shown_json(size.nodes)} nodes"))
     if size.characters > bounds.expanded:
-        stand_for = f"{what} expand to {shown(size.characters)} characters of ids and text"
+        stand_for = f"{what} expand to {shown_json(size.characters)} characters of ids and text"
         raise ConversionError(exceeded("expanded", bounds, stand_for))
     return size

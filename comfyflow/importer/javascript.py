@@ -134,10 +134,10 @@ def json_value(value: Any, *, exact: bool = False) -> Any:
         return _copied(value)
     if isinstance(value, (str, bool, int, float)):
         return json_value(_plain(value))
-    raise ConversionError(f"a value is not JSON: {shown(value)}")
+    raise ConversionError(f"a value is not JSON: {shown_json(value)}")
 
 
-def shown(value: object) -> str:
+def shown_json(value: object) -> str:
     """A value of an untrusted file for a message: short, whatever it is."""
     if is_array(value):
         return "a list"

@@ -9,7 +9,7 @@ from ..errors import ConversionError
 from ..graph.bypass import handed_on
 from .editor_rules import EditorRules
 from .group_node import GroupNode, group_output
-from .javascript import shown
+from .javascript import shown_json
 from .live_graph import (
     BYPASSED,
     MUTED,
@@ -20,7 +20,7 @@ from .live_graph import (
     LGraph,
     LGraphNode,
     LLink,
-    connects,
+    slots_connect,
 )
 from .subgraph_host import promoted_value
 from .virtual_nodes import set_name, setters
@@ -67,7 +67,7 @@ class HostScope:
         while scope is not None:
             if scope.graph is host.definition:
                 raise ConversionError(
-                    f"subgraph {shown(host.definition.name)} contains itself"
+                    f"subgraph {shown_json(host.definition.name)} contains itself"
                     f" (by node {self.prefix}{host.key})"
                 )
             scope = scope.parent
@@ -202,22 +202,22 @@ class LinkResolver:
         scope, node = place.scope, place.node
         slot = _at(node.inputs, place.slot)
         if slot is None:
-            raise LinkError(f"node {scope.prefix}{node.key} has no input {shown(place.slot)}")
+            raise LinkError(f"node {scope.prefix}{node.key} has no input {shown_json(place.slot)}")
         if slot.link is None:
             return None
         link = scope.graph.link(slot.link)
         if link is None:
             raise LinkError(
-                f"input {shown(slot.name)} of node {scope.prefix}{node.key} has link {shown(slot.link)},"
-                f" which does not exist{scope.graph.unread_hint()}"
+                f"input {shown_json(slot.name)} of node {scope.prefix}{node.key} has link "
+                f"{shown_json(slot.link)}, which does not exist{scope.graph.unread_hint()}"
             )
         if link.origin == SUBGRAPH_INPUT and scope.host is not None and scope.parent is not None:
             return _outside(scope, scope.host, scope.parent, link)
         origin = scope.graph.by_key.get(link.origin_key)
         if origin is None:
             raise LinkError(
-                f"input {shown(slot.name)} of node {scope.prefix}{node.key} is linked to node"
-                f" {shown(link.origin)}, which does not exist"
+                f"input {shown_json(slot.name)} of node {scope.prefix}{node.key} is linked to node"
+                f" {shown_json(link.origin)}, which does not exist"
             )
         return LinkEnd(
             False, scope, origin, link.origin_slot, slot.type if place.type is None else place.type
@@ -300,7 +300,7 @@ def _outside(
     slot: INodeInputSlot | None = _at(host.inputs, link.origin_slot)
     if slot is None:
         raise LinkError(
-            f"{scope.graph.host_names()} has no input {shown(link.origin_slot)}, but links inside start "
+            f"{scope.graph.host_names()} has no input {shown_json(link.origin_slot)}, but links inside start "
             f"from it"
         )
     if slot.link is None:
@@ -310,15 +310,15 @@ def _outside(
     outer = parent.graph.link(slot.link)
     if outer is None:
         raise LinkError(
-            f"input {shown(slot.name)} of node {parent.prefix}{host.key} has link {shown(slot.link)},"
-            f" which does not exist{parent.graph.unread_hint()}"
+            f"input {shown_json(slot.name)} of node {parent.prefix}{host.key} has link "
+            f"{shown_json(slot.link)}, which does not exist{parent.graph.unread_hint()}"
         )
     return LinkEnd(True, parent, host, outer.target_slot, None)
 
 
 def _fits(node: LGraphNode, place: LinkEnd) -> bool:
     output = _at(node.outputs, place.slot)
-    return output is None or not place.type or connects(output.type, place.type)
+    return output is None or not place.type or slots_connect(output.type, place.type)
 
 
 def _from_group(place: LinkEnd, group: GroupNode) -> LinkEnd | ResolvedInput | None:
@@ -333,18 +333,18 @@ def _inside(scope: HostScope, host: LGraphNode, place: LinkEnd) -> LinkEnd | Non
     graph = host.definition
     boundary = _at(graph.outputs, place.slot) if graph is not None else None
     if graph is None or boundary is None:
-        raise LinkError(f"node {scope.prefix}{host.key} has no output {shown(place.slot)}")
+        raise LinkError(f"node {scope.prefix}{host.key} has no output {shown_json(place.slot)}")
     link = next((graph.link(id_) for id_ in boundary.links if graph.link(id_) is not None), None)
     if link is None:
         return None
     inner = graph.by_key.get(link.origin_key)
     if inner is None:
         raise LinkError(
-            f"output {shown(boundary.name)} of node {scope.prefix}{host.key} comes "
+            f"output {shown_json(boundary.name)} of node {scope.prefix}{host.key} comes "
             + (
                 "directly from an input"
                 if link.origin == SUBGRAPH_INPUT
-                else f"from node {shown(link.origin)}"
+                else f"from node {shown_json(link.origin)}"
             )
             + ", not from a node in the subgraph"
         )
@@ -363,6 +363,6 @@ def bypass_input(node: LGraphNode, output: Any, wanted: Any) -> int | None:
         See `handed_on`.
     """
     if not isinstance(output, int) or not 0 <= output < len(node.outputs):
-        raise LinkError(f"bypassed node {node.key} has no output {shown(output)}")
+        raise LinkError(f"bypassed node {node.key} has no output {shown_json(output)}")
     types = [entry.type for entry in node.inputs]
-    return handed_on(types, node.outputs[output].type, output, wanted, connects)
+    return handed_on(types, node.outputs[output].type, output, wanted, slots_connect)

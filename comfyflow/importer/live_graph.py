@@ -15,7 +15,7 @@ from ..graph import bypass
 from ..json_types import is_array, is_object
 from ..schema import InputSchema
 from ..sockets import Socket
-from .javascript import js_text, shown, truthy
+from .javascript import js_text, shown_json, truthy
 
 if TYPE_CHECKING:
     from ..dynamic.autogrow import GrownSlots
@@ -291,14 +291,14 @@ class LGraph:
 
     def host_names(self) -> str:
         """What to call it in a message."""
-        return f"subgraph {shown(self.name)}" if self.id is not None else "the workflow"
+        return f"subgraph {shown_json(self.name)}" if self.id is not None else "the workflow"
 
     def unread_hint(self) -> str:
         """Why a link may not exist although the file has it, for a message; or nothing."""
         if not self.unread_links:
             return ""
         version = self.raw.get("version")
-        says = f"has version {shown(version)}" if version is not None else "has no version"
+        says = f"has version {shown_json(version)}" if version is not None else "has no version"
         form = "lists" if version != 0.4 else "objects"
         return (
             f" ({self.host_names()} {says}, in which the editor does not read links that are {form}; "
@@ -318,7 +318,7 @@ def saved_type(saved: Mapping[str, Any]) -> Any:
     return js_text(type_) if is_array(type_) or is_object(type_) else type_
 
 
-def connects(one: Any, other: Any) -> bool:
+def slots_connect(one: Any, other: Any) -> bool:
     """Whether the editor lets two slots be linked: see `bypass.connects`; 0 and null go with everything."""
     if one in (0, None) or other in (0, None):
         return True

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ..json_types import array_or_empty, is_array, is_object
 from ..schema.input_schema import InputSchema
-from .dynamic_inputs import choose, grow_where_linked, set_option
+from .dynamic_inputs import bring_inputs, grow_where_linked, set_option
 from .editor_rules import EditorRules
 from .frontend_widgets import (
     FILE,
@@ -26,7 +26,7 @@ from .frontend_widgets import (
     file_path,
     plain_line_ends,
 )
-from .javascript import UNDEFINED, Undefined, js_number, js_text, shown
+from .javascript import UNDEFINED, Undefined, js_number, js_text, shown_json
 from .live_graph import INodeInputSlot, INodeOutputSlot, IWidget, LGraphNode, is_native, saved_type
 from .node_shape import NodeShape
 
@@ -150,7 +150,7 @@ def set_value(
         widget.value = text_area_value(value, rules)
     elif kind == KEY:
         widget.value = value
-        choose(node, widget)
+        bring_inputs(node, widget)
     elif kind == OPTION:
         set_option(node, widget, value)
     elif kind == FILE and widget.spec is not None:
@@ -309,7 +309,7 @@ def fill_unordered(node: LGraphNode, values: Mapping[str, Any], rules: EditorRul
             widget = node.widgets[index]
             index += 1
             if widget.saved and widget.name in values:
-                set_value(node, widget, values[widget.name], rules, f"saved under {shown(widget.name)}")
+                set_value(node, widget, values[widget.name], rules, f"saved under {shown_json(widget.name)}")
         return
     length = values.get("length")
     if rules.unnamed_values_clear or length is not None:

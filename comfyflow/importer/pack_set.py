@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Final
 
 from ..errors import ConversionError
-from .javascript import shown
+from .javascript import shown_json
 from .live_graph import LGraph, LGraphNode
 from .pack import Fill, Pack, PackNode, Role
 from .packs import SHIPPED
@@ -178,7 +178,7 @@ def _imported(name: str) -> ModuleType:
         if isinstance(error, ModuleNotFoundError) and error.name == name:
             hint = "; name an importable module or a file such as my_pack.py"
         raise ConversionError(
-            f"the pack {shown(name)} cannot be loaded: {type(error).__name__}: {error}{hint}"
+            f"the pack {shown_json(name)} cannot be loaded: {type(error).__name__}: {error}{hint}"
         ) from error
 
 

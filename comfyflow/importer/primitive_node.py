@@ -16,7 +16,7 @@ from typing import Any, Final
 from ..json_types import is_array, is_number
 from .editor_rules import EditorRules
 from .frontend_widgets import COMBO, KEY, MULTILINE, NUMBER, PLAIN
-from .javascript import UNDEFINED, js_number, js_round, shown, truthy
+from .javascript import UNDEFINED, js_number, js_round, shown_json, truthy
 from .link_resolver import LinkError
 from .linked_widget import (
     CUT,
@@ -31,7 +31,7 @@ from .linked_widget import (
 )
 from .live_graph import INodeInputSlot, InputSpec, IWidget, LGraph, LGraphNode
 from .node_setup import set_value, text_area_value
-from .settling import choices_of
+from .settling import widget_choices
 from .subgraph_host import promoted_widgets
 
 REPLACES_TEXT: Final = "Run widget replace on values"
@@ -89,7 +89,7 @@ def _given(
         return _replaced(node, None, by_reroute, replace), f"{origin}: the default behind a reroute"
     widget = shown_widget(*first)
     if widget is not None and widget.kind == KEY:
-        choices = choices_of(first[0], widget)  # it cannot be shown a second time, and stays at its first
+        choices = widget_choices(first[0], widget)  # it cannot be shown a second time, and stays at its first
         return (choices[0], f"{origin}, which shows this first") if choices else None
     spec = spec_of(*first, widget, rules)
     numeric = spec is not None and spec.type in ("INT", "FLOAT")
@@ -113,7 +113,7 @@ def _replaced(node: LGraphNode, widget: IWidget | None, value: Any, replace: Cal
         if not isinstance(value, str):
             raise LinkError(
                 f"primitive node {node.key} must replace %Node.widget% in its value, but the"
-                f" value is {shown(value)}, not a string; the editor fails on it"
+                f" value is {shown_json(value)}, not a string; the editor fails on it"
             )
         value = replace(value)
     return value
@@ -127,7 +127,7 @@ def _fail_at_missing(node: LGraphNode, root: LGraph, links: list[Any]) -> None:
                 f"primitive node {node.key} is inside {node.graph.host_names()}; this version of the "
                 "editor looks up its links outside and fails"
                 if node.graph is not root
-                else f"primitive node {node.key} has link {shown(link_id)}, which does not exist"
+                else f"primitive node {node.key} has link {shown_json(link_id)}, which does not exist"
             )
 
 
@@ -138,7 +138,7 @@ def _own_value(
     if is_array(saved) and saved:
         value = saved[0]
         if value is None and widget is not None and widget.kind == COMBO and rules.null_combo_first:
-            choices = choices_of(first[0], widget)
+            choices = widget_choices(first[0], widget)
             return choices[0] if choices else None
         return value
     return widget.value if widget is not None else None

@@ -48,7 +48,7 @@ def strip_comments(text: str) -> str:
     return "".join([*kept, text[copied:]])
 
 
-def choose(text: str, random_source: random.Random, *, keep: bool = False) -> str:
+def chosen_text(text: str, random_source: random.Random, *, keep: bool = False) -> str:
     r"""Rewrite a dynamic prompt [10].
 
     ``{a|b}`` becomes one of its parts, and that is rewritten again; ``{x}`` becomes ``x``;

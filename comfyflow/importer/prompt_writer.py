@@ -19,10 +19,10 @@ from .editor_rules import EditorRules
 from .expansion import check_expansion
 from .frontend_widgets import COMBO, CURVE, OPTION_INDEX, RENDERED, REPLACED, VIEWPORT, viewport_state
 from .group_node import GroupNode, inner_links
-from .javascript import MAX_SAFE_INTEGER, UNDEFINED, js_text, json_value, shown, truthy
+from .javascript import MAX_SAFE_INTEGER, UNDEFINED, js_text, json_value, shown_json, truthy
 from .link_resolver import HostScope, LinkError, LinkResolver, ResolvedInput
 from .live_graph import BYPASSED, MUTED, NOTHING_RAISED, IWidget, LGraph, LGraphNode
-from .prompt_text import Replacement, choose
+from .prompt_text import Replacement, chosen_text
 from .report import ConversionReport
 from .subgraph_host import promoted_value
 
@@ -120,8 +120,8 @@ class PromptWriter:
             return
         if any(inner is not None and inner.widgets for inner in group.inner):
             raise ConversionError(
-                f"group nodes {first} and {node.key} use the same group {shown(node.type)}; this version of "
-                "the editor fails on that; repair expands both"
+                f"group nodes {first} and {node.key} use the same group {shown_json(node.type)}; this "
+                "version of the editor fails on that; repair expands both"
             )
 
     def _inner(self, scope: HostScope, host: LGraphNode) -> Iterator[ExecutableNode]:
@@ -273,7 +273,7 @@ class PromptWriter:
     def _dynamic_prompt(self, instance: ExecutableNode, widget: IWidget, value: str) -> str:
         if "{" not in value and "/" not in value and "\\" not in value:
             return value
-        text = choose(value, self.random_source, keep=self.repair)
+        text = chosen_text(value, self.random_source, keep=self.repair)
         if text != value:
             self.report.rewritten(instance.key, instance.node, widget.name, value, text)
         return text
@@ -283,7 +283,7 @@ class PromptWriter:
             if self.repair or not self.rules.prefixes_are_text:
                 return value
             raise ConversionError(
-                f"node {instance.key} has {shown(value)} as filename_prefix, which is not a "
+                f"node {instance.key} has {shown_json(value)} as filename_prefix, which is not a "
                 "string; the editor fails on it"
             )
         return self.replacement.replace(value, self.lookup.text) if "%" in value else value

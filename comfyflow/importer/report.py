@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..problem import Problem
-from .javascript import json_value, loses_digits, shown
+from .javascript import json_value, loses_digits, shown_json
 from .live_graph import LGraphNode
 from .prompt_text import has_choice, loses_text
 
@@ -60,8 +60,8 @@ class ConversionReport:
         """The server does not have that class, and it is not a virtual node of a pack that is known here."""
         self.add(
             "unknown_class",
-            f"the server does not know the class {shown(node.type)}{_home(node)}. Its values have no names, "
-            "so the prompt cannot run",
+            f"the server does not know the class {shown_json(node.type)}{_home(node)}. Its values have no "
+            "names, so the prompt cannot run",
             key,
             node,
         )
@@ -70,8 +70,8 @@ class ConversionReport:
         """A class that the server does not know, of a node that nothing is linked to."""
         self.add(
             "note_left_out",
-            f"the server does not know the class {shown(node.type)}{_home(node)}. No node is linked to it, "
-            "as with a note or a label, so it is left out of the prompt",
+            f"the server does not know the class {shown_json(node.type)}{_home(node)}. No node is linked to "
+            "it, as with a note or a label, so it is left out of the prompt",
             key,
             node,
         )
@@ -91,8 +91,9 @@ class ConversionReport:
         """Values of a dynamic combo's option that the editor drops inside a subgraph [20]."""
         self.add(
             "option_values_reset",
-            f"the subgraph exposes {shown(name)}, so the editor sends the defaults of "
-            f"{', '.join(map(shown, lost[:5]))} instead of the saved values; repair keeps the saved values",
+            f"the subgraph exposes {shown_json(name)}, so the editor sends the defaults of "
+            f"{', '.join(map(shown_json, lost[:5]))} instead of the saved values; repair keeps the saved "
+            "values",
             node.key,
             node,
             name,
@@ -141,8 +142,8 @@ class ConversionReport:
         if not self.repair and loses_digits(value):
             self.add(
                 "integer_loses_digits",
-                f"the editor sends {json_value(value)} for {shown(value)}: JavaScript has no exact integers"
-                " above 2**53; repair keeps the exact one",
+                f"the editor sends {json_value(value)} for {shown_json(value)}: JavaScript has no exact "
+                "integers above 2**53; repair keeps the exact one",
                 key,
                 node,
                 name,
@@ -159,7 +160,7 @@ def _home(node: LGraphNode) -> str:
     """Where a class that the server does not know comes from, as far as the file says it."""
     pack, version = node.properties.get("cnr_id"), node.properties.get("ver")
     if pack == "comfy-core":
-        return f", which comes with ComfyUI ({shown(version)} saved it): this server may be older"
+        return f", which comes with ComfyUI ({shown_json(version)} saved it): this server may be older"
     if isinstance(pack, str) and pack:
-        return f", which comes with the pack {shown(pack)}: it may not be installed"
+        return f", which comes with the pack {shown_json(pack)}: it may not be installed"
     return "; it may not be installed, or may exist only in its pack's JavaScript"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, TypeVar
 
-from .dynamic_inputs import choose
+from .dynamic_inputs import bring_inputs
 from .editor_rules import EditorRules
 from .frontend_widgets import COMBO, KEY, OPTION
 from .javascript import UNDEFINED, js_text, truthy
@@ -22,7 +22,7 @@ from .live_graph import (
     LGraph,
     LGraphNode,
     common_type,
-    connects,
+    slots_connect,
 )
 from .workflow_graph import LoadedWorkflow
 
@@ -139,15 +139,15 @@ def _first_choice(node: LGraphNode, widget: IWidget) -> None:
     """Put the first choice into a combo that was saved as null [5]."""
     if widget.kind not in (COMBO, KEY):
         return
-    choices = choices_of(node, widget)
+    choices = widget_choices(node, widget)
     if choices:
         widget.value = choices[0]
         widget.origin = "the first choice, in place of null"
         if widget.kind == KEY:
-            choose(node, widget)
+            bring_inputs(node, widget)
 
 
-def choices_of(node: LGraphNode, widget: IWidget) -> list[Any]:
+def widget_choices(node: LGraphNode, widget: IWidget) -> list[Any]:
     """What a combo offers; CustomCombo offers what its options say."""
     if node.type == "CustomCombo" and widget is node.widgets[0]:
         return [
@@ -200,14 +200,14 @@ def _match_group(
             place += 1
             if link is not None and link.target == SUBGRAPH_OUTPUT:
                 boundary = _at(graph.outputs, link.target_slot)
-                if boundary is not None and boundary.type and not connects(output_type, boundary.type):
+                if boundary is not None and boundary.type and not slots_connect(output_type, boundary.type):
                     output.links.remove(link.id)
                     del graph.links[link.id]
             if target is None or slot_at is None:
                 continue
             if reached is not None and reached[id(target)] > reached[id(node)]:
                 continue
-            if slot_at.type and not connects(output_type, slot_at.type):
+            if slot_at.type and not slots_connect(output_type, slot_at.type):
                 _cut(graph, target, slot_at)
             yield target, slot_at.name
 
@@ -299,7 +299,7 @@ def _reroute(graph: LGraph, node: LGraphNode) -> None:
                     chain.append(target)
             elif slot is None:  # the editor stops at a slot that does not exist
                 return
-            elif not connects(feeding, slot.type):
+            elif not slots_connect(feeding, slot.type):
                 _cut(graph, target, slot)
     for current in chain:
         if current.outputs:

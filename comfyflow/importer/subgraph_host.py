@@ -372,7 +372,7 @@ def _raise(
         raised[id(target)] = own
 
 
-def saved_values(node: LGraphNode) -> Iterator[tuple[INodeInputSlot, int, Any]]:
+def saved_on_host(node: LGraphNode) -> Iterator[tuple[INodeInputSlot, int, Any]]:
     """The values that an older editor saved on a subgraph's node, for each promoted widget.
 
     None are given where their number is not that of the promoted widgets.
@@ -387,7 +387,7 @@ def saved_values(node: LGraphNode) -> Iterator[tuple[INodeInputSlot, int, Any]]:
 
 def keep_saved_values(node: LGraphNode) -> None:
     """Let the values saved on a subgraph's node count although the editor drops them [20]."""
-    for slot, place, value in saved_values(node):
+    for slot, place, value in saved_on_host(node):
         source = source_widget(slot.promoted) if slot.promoted is not None else None
         if source is not None and slot.promoted is not None:
             own = source.copy()

@@ -55,7 +55,7 @@ class LoadedWorkflow:
             yield from graph.nodes
 
 
-def load_workflow(
+def load_editor_workflow(
     raw: Mapping[str, Any],
     shapes: NodeShapes,
     rules: EditorRules,

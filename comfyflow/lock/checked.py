@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
-from ..diff.value import plain
+from ..diff.value import printable_name
 from ..notebook import pretty_text
 from ..problem import Problem, Severity
 from ..user_lines import short_path
@@ -61,16 +61,16 @@ class Drift(Problem):
 
     @property
     def _subject(self) -> str:
-        subject = plain(self.class_type) if self.class_type is not None else ""
+        subject = printable_name(self.class_type) if self.class_type is not None else ""
         shown = self.node_ids[:_SHOWN_NODES]
         if shown:
-            subject += " " + ", ".join(f"#{plain(node_id)}" for node_id in shown)
+            subject += " " + ", ".join(f"#{printable_name(node_id)}" for node_id in shown)
             subject += (
                 f" and {len(self.node_ids) - len(shown)} more" if len(shown) < len(self.node_ids) else ""
             )
         if self.title and self.title != self.class_type and len(self.node_ids) == 1:
             subject += f" ({self.title!r})"
-        return f"{subject}, input {plain(self.input_name)}" if self.input_name else subject
+        return f"{subject}, input {printable_name(self.input_name)}" if self.input_name else subject
 
     def to_json(self) -> dict[str, Any]:
         """The drift as plain JSON values."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from ..bounds import DYNAMIC_NESTING
-from ..diff.value import ABSENT, MAX_TEXT, brief, plain, value_key
+from ..diff.value import ABSENT, MAX_TEXT, brief, printable_name, value_key
 from ..dynamic import GrowthTemplate, is_wild
 from ..schema import MISSING, InputSchema, NodeSchema
 from .lock_file import FILES, LOOKS, is_file_list
@@ -111,10 +111,10 @@ def _input_differences(
     for name in {**before, **after}:
         was, now, full = before.get(name), after.get(name), prefix + name
         if was is None and now is not None:
-            message = f"is a new {'required' if now.required else 'optional'} input ({described(now)})"
+            message = f"is a new {'required' if now.required else 'optional'} input ({type_and_default(now)})"
             yield Difference("input_added", message, tuple(nodes), full, new=definition(now))
         elif now is None and was is not None:
-            message = f"is gone ({described(was)})"
+            message = f"is gone ({type_and_default(was)})"
             yield Difference("input_gone", message, tuple(nodes), full, old=definition(was))
         elif was is not None and now is not None:
             yield from _one_input(was, now, nodes, full)
@@ -255,7 +255,7 @@ def _nothing(value: Any) -> bool:
 
 def _named(name: str) -> str:
     """A name or type of the server's, fit for a line."""
-    return plain(name) if len(name) <= MAX_TEXT else brief(name)
+    return printable_name(name) if len(name) <= MAX_TEXT else brief(name)
 
 
 def _told(value: Any) -> str:
@@ -272,7 +272,7 @@ def definition(entry: InputSchema) -> list[Any]:
     return [list(entry.legacy_choices) if entry.legacy_combo else entry.type, options]
 
 
-def described(entry: InputSchema) -> str:
+def type_and_default(entry: InputSchema) -> str:
     """An input's type and default in a few words."""
     default = "" if _nothing(entry.default) else f", default {brief(entry.default)}"
     return f"{_named(_type_shown(entry))}{default}"

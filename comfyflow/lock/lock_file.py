@@ -69,7 +69,7 @@ class _Files:
         return sorted(used & listed if self.known else used)
 
 
-def signature(node: NodeSchema, used: Used, files_known: bool = True) -> dict[str, Any]:
+def class_signature(node: NodeSchema, used: Used, files_known: bool = True) -> dict[str, Any]:
     """The signature of a node class.
 
     Args:
@@ -208,7 +208,7 @@ class Lock:
     Attributes:
         version: The server's version.
         workflows: What the workflows are called.
-        nodes: The signature of each node class that they use; see `signature`.
+        nodes: The signature of each node class that they use; see `class_signature`.
         source: Where it was read from, for messages.
         editor: The version of the editor that the server requires, if it said it.
     """
@@ -270,7 +270,9 @@ def make_lock(workflows: Mapping[str, object | Graph], schema: Schema) -> Lock:
             for class_type, users in missing.items()
         )
         raise LockError(f"{schema.source} has no node class {told}")
-    nodes = {name: signature(schema[name], _texts(given[name]), schema.files_known) for name in sorted(given)}
+    nodes = {
+        name: class_signature(schema[name], _texts(given[name]), schema.files_known) for name in sorted(given)
+    }
     return Lock(schema.version, tuple(sorted(workflows)), nodes, editor=schema.unusual_editor)
 
 

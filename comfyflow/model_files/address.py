@@ -7,7 +7,6 @@ by whatever name it goes, and so is ``http``, unless the user has named the host
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import socket
 from collections.abc import Iterable
 from typing import Any, Final
@@ -17,6 +16,7 @@ import httpcore
 import httpx
 
 from ..errors import ModelFileError
+from ..public_address import ip_address, is_public
 
 _LONGEST: Final = 4096
 _HUGGING_FACE: Final = "huggingface.co"
@@ -50,7 +50,7 @@ def checked_address(text: str, hosts: frozenset[str]) -> httpx.URL:
             f"{text!r:.200} is not https, so anyone in between could change the file; if you trust the "
             f"host, add --allow-host {host}"
         )
-    if (literal := _ip_address(host)) is not None and not _is_public(literal):
+    if (literal := ip_address(host)) is not None and not is_public(literal):
         raise _private(host)
     if host == _HUGGING_FACE and "/blob/" in url.path:  # the page of a file; its content is beside it
         return url.copy_with(path=url.path.replace("/blob/", "/resolve/", 1))
@@ -105,32 +105,12 @@ class GuardedNetwork(httpcore.NetworkBackend):
         except OSError as error:
             raise httpcore.ConnectError(str(error)) from None
         addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
-        if not all((ip := _ip_address(each)) is not None and _is_public(ip) for each in addresses):
+        if not all((ip := ip_address(each)) is not None and is_public(ip) for each in addresses):
             raise _private(host)
         for address in addresses[:-1]:  # a machine may have no way to one of them: IPv6, mostly
             with contextlib.suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
                 return self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
         return self._inner.connect_tcp(addresses[-1], port, timeout, local_address, socket_options)
-
-
-def _ip_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(text.strip("[]").partition("%")[0])
-    except ValueError:
-        return None
-
-
-def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-        if address in _NAT64:
-            inner.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-        if not all(_is_public(each) for each in inner if each is not None):
-            return False
-    return address.is_global and not address.is_multicast
-
-
-_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 def _private(host: str) -> ModelFileError:

@@ -24,6 +24,7 @@ import httpx
 
 from ..bounds import MODEL_REDIRECTS, Bounds, exceeded, readable
 from ..errors import ModelFileError
+from ..input_file import content_digest
 from ..json_types import object_or_empty
 from ..saved_file import SavedFile, local_errors
 from .address import checked_address, guarded_transport
@@ -34,7 +35,6 @@ Progress = Callable[[int, "int | None"], None]
 
 _TRIES: Final = 5
 """How often a fetch is begun again without a byte of progress."""
-_PIECE: Final = 1 << 20
 _AGAIN: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _MOVED: Final = frozenset({301, 302, 303, 307, 308})
 _RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
@@ -291,14 +291,12 @@ class Downloads:
             name, wanted, who = "sha256", partial.linked, "its server"
         if wanted is None:
             return False
-        digest = hashlib.new(name, usedforsecurity=False)
-        with local_errors(partial.path), partial.path.open("rb") as opened:
-            while piece := opened.read(_PIECE):
-                digest.update(piece)
-        if digest.hexdigest() != wanted.lower():
+        with local_errors(partial.path):
+            digest = content_digest(partial.path, hashlib.new(name, usedforsecurity=False))
+        if digest != wanted.lower():
             partial.forget()
             raise ModelFileError(
-                f"{file.path} arrived with the {name} {digest.hexdigest()}, and {who} says "
+                f"{file.path} arrived with the {name} {digest}, and {who} says "
                 f"{wanted.lower()}; it was removed"
             )
         return True

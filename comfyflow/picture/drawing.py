@@ -18,7 +18,7 @@ from ..layout import NodeAppearance, Sheet, SheetLink, layout, read_sheets
 from ..layout.appearance import TITLE_HEIGHT, Widget
 from ..layout.canvas_layout import box_of
 from ..problem import Problem
-from .text import BOLD, place_text, shortened, shown, text_width, wrapped
+from .text import BOLD, drawable, place_text, shortened, text_width, wrapped_lines
 from .theme import type_colour
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ class _Drawer:
             for _, link in node.links
             if link.node_id in self.numbers
         }
-        return Drawing((wide, max(top - _BETWEEN, 0.0)), tuple(panels), tuple(sorted(needs)), shown(title))
+        return Drawing((wide, max(top - _BETWEEN, 0.0)), tuple(panels), tuple(sorted(needs)), drawable(title))
 
     def _panel(self, scope_id: str, sheet: Sheet, top: float) -> tuple[Panel, Size]:
         canvas = self.canvas
@@ -191,7 +191,7 @@ class _Drawer:
         panel = Panel(
             heading,
             (0.0, top, *size),
-            [(_moved(group.box, shift), shown(group.title)) for group in groups],
+            [(_moved(group.box, shift), drawable(group.title)) for group in groups],
             [_note(note, shift) for note in notes],
             [*self._lines(sheet, shift), *self._door_lines(scope_id, sheet, doors, shift)],
             figures,
@@ -203,7 +203,7 @@ class _Drawer:
         if scope_id == ROOT:
             return ""
         scope = self.graph.scopes[scope_id]
-        return shown(scope.title or scope.name or f"#{scope_id}")
+        return drawable(scope.title or scope.name or f"#{scope_id}")
 
     def _doors(
         self, scope_id: str, sheet: Sheet, covered: list[tuple[float, float, float, float]]
@@ -271,18 +271,18 @@ class _Drawer:
 
     def _figure(self, key: str, shape: NodeAppearance, box: tuple[float, float, float, float]) -> Figure:
         left, top, width, height = box
-        title = shown(shape.title)
+        title = drawable(shape.title)
         found = self._problems(key)
         figure = Figure(
             self.numbers[key],
-            shown(key),
+            drawable(key),
             box,
             self._tooltip(key, shape, found),
-            " ".join([title, shown(shape.class_type), shown(key)]).lower(),
+            " ".join([title, drawable(shape.class_type), drawable(key)]).lower(),
             self.marks.get(key, ""),
             _severity(found),
         )
-        number = f"#{shown(key)}"
+        number = f"#{drawable(key)}"
         room = width - 24
         if text_width(title) / BOLD <= room < text_width(title) / BOLD + text_width(number):
             number = ""  # the title matters more; the tooltip has the id
@@ -300,7 +300,7 @@ class _Drawer:
             self._slots(figure, shape, found)
             self._widgets(figure, shape, found, top + height)
         if found:
-            first = shown(found[0].message)
+            first = drawable(found[0].message)
             more = f" (+{len(found) - 1})" if len(found) > 1 else ""
             style = f"cf-{figure.severity}-text"
             figure.texts.append(
@@ -324,12 +324,14 @@ class _Drawer:
             figure.dots.append(Dot(left, y, type_colour(slot.type)))
             style = _styled("cf-label", found, slot.name)
             figure.texts.append(
-                PlacedText(left + 12, y + 4, shortened(shown(slot.label or slot.name), width / 2 - 16), style)
+                PlacedText(
+                    left + 12, y + 4, shortened(drawable(slot.label or slot.name), width / 2 - 16), style
+                )
             )
         for index, slot in enumerate(shape.outputs):
             y = body + shape.output_height(index)
             figure.dots.append(Dot(left + width, y, type_colour(slot.type)))
-            label = shortened(shown(slot.label or slot.name), width / 2 - 16)
+            label = shortened(drawable(slot.label or slot.name), width / 2 - 16)
             figure.texts.append(PlacedText(left + width - 12, y + 4, label, "cf-label", at_end=True))
 
     def _widgets(self, figure: Figure, shape: NodeAppearance, found: list[Problem], bottom: float) -> None:
@@ -350,11 +352,11 @@ class _Drawer:
             if widget.linked:
                 figure.dots.append(Dot(left, y + 12, type_colour(widget.type)))
             figure.fields.append((left + 12, y + 1, width - 24, height - 4))
-            label, style = shown(widget.label or widget.name), _styled("cf-label", found, widget.name)
+            label, style = drawable(widget.label or widget.name), _styled("cf-label", found, widget.name)
             if _is_tall(widget):
                 self._lines_of(figure, widget, (left + 20, y, width - 40, height))
                 continue
-            value = "" if widget.value is None else shown(widget.value)
+            value = "" if widget.value is None else drawable(widget.value)
             half = (width - 44) / 2
             room = max(half, width - 44 - text_width(label) - 12)
             figure.texts.append(
@@ -369,7 +371,7 @@ class _Drawer:
     def _lines_of(figure: Figure, widget: Widget, box: tuple[float, float, float, float]) -> None:
         left, top, width, height = box
         rows = max(1, int((height - 8) / _LINE))
-        for row, line in enumerate(wrapped(shown(widget.value), width, rows)):
+        for row, line in enumerate(wrapped_lines(drawable(widget.value), width, rows)):
             figure.texts.append(PlacedText(left, top + 18 + row * _LINE, line, "cf-text"))
 
     def _problems(self, key: str) -> list[Problem]:
@@ -381,12 +383,13 @@ class _Drawer:
         ]
 
     def _tooltip(self, key: str, shape: NodeAppearance, found: Iterable[Problem]) -> str:
-        lines = [f"{shown(shape.class_type) or shown(shape.title)} #{shown(key)}"]
+        lines = [f"{drawable(shape.class_type) or drawable(shape.title)} #{drawable(key)}"]
         node = self.graph.get(key)
         if node is not None and node.place is not None:
-            lines += [shown(place_text(node.place)), shown(node.place.source)]
+            lines += [drawable(place_text(node.place)), drawable(node.place.source)]
         lines += [
-            shown(f"{one.severity}: {one.input_name}: {one.message} {one.suggestion or ''}") for one in found
+            drawable(f"{one.severity}: {one.input_name}: {one.message} {one.suggestion or ''}")
+            for one in found
         ]
         return "\n".join(line for line in lines if line)
 
@@ -421,7 +424,7 @@ class _Door:
             x, y = self.slot(name)
             x, y = x + shift[0], y + shift[1]
             made.dots.append(Dot(x, y, type_colour(kind)))
-            label = shortened(shown(name), _DOOR - 30)
+            label = shortened(drawable(name), _DOOR - 30)
             beside = x + 12 if self.is_exit else x - 12
             made.texts.append(PlacedText(beside, y + 4, label, "cf-label", at_end=not self.is_exit))
         return made
@@ -444,7 +447,7 @@ def _drawn_sizes(canvas: Canvas, sheets: Mapping[str, Sheet], closed: AbstractSe
         for key, shape in sheet.shapes.items():
             width, height = sizes[key]
             if key in closed:
-                sizes[key] = min(width, text_width(shown(shape.title)) / BOLD + 2 * TITLE_HEIGHT), 0.0
+                sizes[key] = min(width, text_width(drawable(shape.title)) / BOLD + 2 * TITLE_HEIGHT), 0.0
             else:
                 sizes[key] = width, max(height, shape.least[1])
     return replace(canvas, sizes=sizes)
@@ -456,9 +459,11 @@ def _moved(box: tuple[float, float, float, float], shift: Point) -> tuple[float,
 
 def _note(note: Note, shift: Point) -> tuple[tuple[float, float, float, float], list[PlacedText]]:
     left, top, width, height = box = _moved(box_of(note.position, note.size or _NOTE), shift)
-    texts = [PlacedText(left + 12, top + 20, shortened(shown(note.title or "Note"), width - 24), "cf-title")]
+    texts = [
+        PlacedText(left + 12, top + 20, shortened(drawable(note.title or "Note"), width - 24), "cf-title")
+    ]
     rows = max(1, int((height - TITLE_HEIGHT - 10) / _LINE))
-    for row, line in enumerate(wrapped(shown(note.text), width - 24, rows)):
+    for row, line in enumerate(wrapped_lines(drawable(note.text), width - 24, rows)):
         texts.append(PlacedText(left + 12, top + TITLE_HEIGHT + 16 + row * _LINE, line, "cf-text"))
     return box, texts
 

@@ -33,7 +33,7 @@ _UNPRINTABLE: Final = re.compile(
 """What XML does not allow, what ends a line in a script, and what turns the direction of a string round."""
 
 
-def shown(value: object) -> str:
+def drawable(value: object) -> str:
     """Untrusted text, as far as it is shown: no control characters, and of limited length."""
     text = value if isinstance(value, str) else _json(value)
     return _UNPRINTABLE.sub("\ufffd", text[:PICTURE_TEXT])
@@ -48,7 +48,7 @@ def shortened(text: str, width: float) -> str:
     return first[: _fitting(first, room - 1)].rstrip() + "…"
 
 
-def wrapped(text: str, width: float, rows: int) -> list[str]:
+def wrapped_lines(text: str, width: float, rows: int) -> list[str]:
     """A string in lines."""
     room = max(4, int(width / _CHARACTER))
     lines: list[str] = []
@@ -146,8 +146,8 @@ class _Form(ABC):
         self.names = {key: f"n{number}" for number, key in enumerate(ids)}
 
     def label(self, scope_id: str, key: str) -> str:
-        title = shown(self.sheets[scope_id].shapes[key].title)
-        return f"{shortened(title, _WIDE)} #{shortened(shown(key), _WIDE)}"
+        title = drawable(self.sheets[scope_id].shapes[key].title)
+        return f"{shortened(title, _WIDE)} #{shortened(drawable(key), _WIDE)}"
 
     def lines(self) -> Iterator[str]:
         """Nodes, scope in scope, then the links of the nodes, whatever scopes they are in."""
@@ -197,7 +197,7 @@ class _Mermaid(_Form):
         return f'{name}["{label.translate(_MERMAID)}"]'
 
     def arrow(self, link: SheetLink) -> str:
-        label = shortened(shown(link.name), _WIDE).translate(_MERMAID)
+        label = shortened(drawable(link.name), _WIDE).translate(_MERMAID)
         return f'  {self.names[link.source]} -->|"{label}"| {self.names[link.target]}'
 
 
@@ -211,7 +211,7 @@ class _Dot(_Form):
         return f'{name} [label="{label.translate(_DOT)}"];'
 
     def arrow(self, link: SheetLink) -> str:
-        label = shortened(shown(link.name), _WIDE).translate(_DOT)
+        label = shortened(drawable(link.name), _WIDE).translate(_DOT)
         colour = type_colour(link.type)
         return (
             f'  {self.names[link.source]} -> {self.names[link.target]} [label="{label}", color="{colour}"];'

@@ -14,10 +14,21 @@ from .accepted import ANY, SOCKET, python_value
 from .annotation import CanvasGroup
 from .imports import Imports
 from .layout import Blank, Comment, Line, flat
-from .name import NameScope, output_names, whole_names
+from .name import NameScope, names_for_output, whole_names
 from .node_call import ANY_NODE, RAW_NODE, Fitted, Inner, Leaf, ListValue, NodeCall, Value
 from .program import WHOLE, CallStep, Local, NodeStep, Paragraph, ParameterUse, Step
-from .text import assignment, attribute, call, comment_text, dictionary, dotted, generic, item, listing, name
+from .text import (
+    assignment,
+    attribute,
+    call_expression,
+    comment_text,
+    dictionary,
+    dotted,
+    generic,
+    item,
+    listing,
+    name,
+)
 
 MAX_UNPACKED: Final = 4
 """A node with more outputs than this is kept whole, and its outputs taken by their names."""
@@ -226,7 +237,7 @@ class BodyWriter:
         known: NodeSchema | None = self._schema.get(node.class_type)
         if inner == WHOLE:
             return whole_names(node, known)
-        return output_names(node, known, inner, self._fitted.carried(Local(key, slot)), users)
+        return names_for_output(node, known, inner, self._fitted.carried(Local(key, slot)), users)
 
     def _origin(self, key: str, slot: int) -> tuple[GraphNode, int]:
         """The node that a slot of a step comes from, through however many functions."""
@@ -254,30 +265,30 @@ class BodyWriter:
                 key: self._value(_whole(value) if step.body.parameters[key].type == "int" else value)
                 for key, value in step.arguments.items()
             }
-            return call(name(self._functions[id(step.body)]), (), arguments)
+            return call_expression(name(self._functions[id(step.body)]), (), arguments)
         known = self._fitted.calls.get(key)
         made = self._raw(step) if known is None else self._typed(step, known)
         title = self._title(step)
         if not title:
             return made
         self._imports.comfyflow.add("titled")
-        return call(name("titled"), [made, ast.Constant(title)])
+        return call_expression(name("titled"), [made, ast.Constant(title)])
 
     def _typed(self, step: NodeStep, known: NodeCall) -> ast.expr:
         self._imports.nodes.add(known.node_class.name)
         arguments = {key: self._argument(step, value) for key, value in known.arguments.items()}
-        made = call(name(known.node_class.name), (), arguments)
+        made = call_expression(name(known.node_class.name), (), arguments)
         if not known.extra:
             return made
         self._imports.comfyflow.add("with_inputs")
         extra = dictionary({key: self._value(step.inputs[key]) for key in known.extra})
-        return call(name("with_inputs"), [made, extra])
+        return call_expression(name("with_inputs"), [made, extra])
 
     def _raw(self, step: NodeStep) -> ast.expr:
         self._imports.comfyflow.add("raw_node")
         inputs = {key: self._value(value) for key, value in step.inputs.items()}
         class_type = ast.Constant(step.node.class_type)
-        return call(name("raw_node"), [class_type, dictionary(inputs)] if inputs else [class_type])
+        return call_expression(name("raw_node"), [class_type, dictionary(inputs)] if inputs else [class_type])
 
     def _argument(self, step: NodeStep, value: Value) -> ast.expr:
         if isinstance(value, Leaf):
@@ -288,7 +299,7 @@ class BodyWriter:
         if isinstance(value, Inner):
             source = [self._argument(step, value.source)] if value.source is not None else []
             named = {key: self._argument(step, inner) for key, inner in value.arguments.items()}
-            return call(dotted(value.path), source, named)
+            return call_expression(dotted(value.path), source, named)
         return dictionary({key: self._argument(step, element) for key, element in value.values.items()})
 
     def _value(self, value: Any) -> ast.expr:

@@ -184,7 +184,7 @@ _LONGEST_PATCH: Final = 24
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_ ]*")
 
 
-def output_names(
+def names_for_output(
     node: GraphNode, known: NodeSchema | None, slot: int, carried: str, users: Sequence[str]
 ) -> list[str]:
     """Names for an output, the best first; all say about the same.

@@ -238,7 +238,7 @@ def natural_order(body: Body) -> list[str]:
     return sources_first([*ends, *body.steps], lambda step: _needed(body, step))
 
 
-def arrange(body: Body, sections: Mapping[str, CanvasGroup]) -> list[Paragraph]:
+def paragraphs(body: Body, sections: Mapping[str, CanvasGroup]) -> list[Paragraph]:
     """The steps in runs of one section each, few of them: a section that can be finished goes
     before one that must be resumed later, and ``Step 1`` before ``Step 2``.
 

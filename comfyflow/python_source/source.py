@@ -22,7 +22,7 @@ from .name import NameScope
 from .node_call import FROM_COMFYFLOW, FunctionResult, fit_body
 from .node_class import NodeClasses, node_classes
 from .parameter import KINDS, Chosen, Place, choose_parameters, parameter_of_values
-from .program import WHOLE, Body, BodyParameter, Local, NodeStep, Unit, arrange, find_units, natural_order
+from .program import WHOLE, Body, BodyParameter, Local, NodeStep, Unit, find_units, natural_order, paragraphs
 from .proof import checked_graph
 from .text import assignment, docstring_text, heading, name, note_lines, width
 
@@ -221,7 +221,7 @@ class ModuleWriter:
 
     def _function(self, body: Body, is_workflow: bool) -> Function:
         sections = self._sections(body)
-        runs = arrange(body, sections)
+        runs = paragraphs(body, sections)
         order = [key for run in runs for key in run.steps]
         if is_workflow:
             places = {key: place for place, key in enumerate(order)}

@@ -236,7 +236,7 @@ def generic(outer: str, inner: Iterable[ast.expr]) -> ast.expr:
     return ast.Subscript(name(outer), index, ast.Load())
 
 
-def call(
+def call_expression(
     function: ast.expr, arguments: Iterable[ast.expr] = (), named: Mapping[str, ast.expr] | None = None
 ) -> ast.Call:
     """``function(argument, named=value)``."""
@@ -263,7 +263,7 @@ def constant(value: Any) -> ast.expr:
     if isinstance(value, (int, float)) and not isinstance(value, bool) and str(value).startswith("-"):
         return ast.UnaryOp(ast.USub(), ast.Constant(-value))
     if isinstance(value, ForeignPath):
-        return call(name(foreign_path.__name__), [ast.Constant(str(value))])
+        return call_expression(name(foreign_path.__name__), [ast.Constant(str(value))])
     return ast.Constant(value)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ReproductionError, ServerError
-from ..input_file import asset_hash
+from ..input_file import asset_hash, content_digest
 from ..model_files.wanted import WantedModel, models_folder, place, refused, wanted_files
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from ..schema import Schema
 
 BLAKE3: Final = "blake3"
-_PIECE: Final = 1 << 20
 _LISTED: Final = 100
 
 
@@ -137,11 +136,7 @@ def _on_disk(file: WantedModel, kind: str, models: Path) -> tuple[str | None, st
 
 
 def _digest(path: Path, kind: str) -> str:
-    digest = hashlib.new(kind, usedforsecurity=False)
-    with path.open("rb") as opened:
-        while piece := opened.read(_PIECE):
-            digest.update(piece)
-    return digest.hexdigest()
+    return content_digest(path, hashlib.new(kind, usedforsecurity=False))
 
 
 def _on_server(file: WantedModel, client: Client) -> tuple[str | None, str]:

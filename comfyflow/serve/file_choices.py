@@ -50,7 +50,7 @@ class FileChoices:
         wanted = {
             name: tuple(str(files).rpartition(".")[::2])
             for name, entry in workflow.schema["properties"].items()
-            if (files := files_of(entry))
+            if (files := file_input_of(entry))
         }
         classes = tuple(sorted({class_type for class_type, _ in wanted.values()}))
         servers = self._service.options.servers if wanted else ()
@@ -100,7 +100,7 @@ class _Asked:
         self.until = time.monotonic() + _SECONDS
 
 
-def files_of(entry: Mapping[str, Any]) -> str:
+def file_input_of(entry: Mapping[str, Any]) -> str:
     """The input whose files a parameter names, ``CLASS.INPUT``; empty where it names none.
 
     Args:
@@ -110,4 +110,4 @@ def files_of(entry: Mapping[str, Any]) -> str:
     if isinstance(found, str):
         return found
     inner = [entry.get("items"), *(kinds if is_array(kinds := entry.get("anyOf")) else ())]
-    return next((files for each in inner if is_object(each) and (files := files_of(each))), "")
+    return next((files for each in inner if is_object(each) and (files := file_input_of(each))), "")

@@ -12,7 +12,6 @@ import binascii
 import contextlib
 import hashlib
 import hmac
-import ipaddress
 import json
 import logging
 import time
@@ -24,6 +23,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from ..errors import ConfigurationError
+from ..public_address import ip_address, is_public
 from .job_ledger import Delivery, JobLedger, KnownJob
 from .refusal import Refusal
 
@@ -41,9 +41,6 @@ _GONE: Final = 410
 _SHORTEST: Final = 16
 _PREFIX: Final = "whsec_"
 _LOG: Final = logging.getLogger("comfyflow.serve")
-
-_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
-_IPV4_BITS: Final = 0xFFFFFFFF
 
 
 class Asked(Protocol):
@@ -103,9 +100,8 @@ class WebhookOptions:
             raise Refusal(
                 422, "bad_webhook", "Webhook-URL must be http://HOST/… or https://HOST/… without a password"
             )
-        with contextlib.suppress(ValueError):
-            if not self.may_tell(str(ipaddress.ip_address(host))):
-                raise Refusal(422, "private_webhook", _private(host))
+        if ip_address(host) is not None and not self.may_tell(host):
+            raise Refusal(422, "private_webhook", _private(host))
         return url
 
     def may_tell(self, address: str) -> bool:
@@ -114,7 +110,8 @@ class WebhookOptions:
         Args:
             address: The address.
         """
-        return self.allow_private or is_public(address)
+        found = ip_address(address)
+        return self.allow_private or (found is not None and is_public(found))
 
 
 def _host(url: str) -> str:
@@ -131,25 +128,6 @@ def _host(url: str) -> str:
     except (ValueError, httpx.InvalidURL):
         return ""
     return (parts.hostname or "") if well else ""
-
-
-def is_public(address: str) -> bool:
-    """Whether an IP address is public, including any address embedded in it.
-
-    Args:
-        address: The address.
-    """
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    if isinstance(found, ipaddress.IPv6Address):
-        inner = found.ipv4_mapped or found.sixtofour or (found.teredo[1] if found.teredo else None)
-        if inner is None and found in _NAT64:
-            inner = ipaddress.IPv4Address(int(found) & _IPV4_BITS)
-        if inner is not None:
-            return is_public(str(inner))
-    return found.is_global and not found.is_multicast
 
 
 def _private(host: str) -> str:

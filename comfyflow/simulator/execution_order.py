@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
-from ..graph.prompt import is_link, linked
+from ..graph.prompt import is_link, linked_inputs
 from ..graph.walk import nearest_first
 
 
@@ -132,7 +132,7 @@ class ExecutionOrder:
             self._needed_by[current] = {}
             if self._spares_cached and self._is_cached(current):
                 continue
-            for name, source, _ in linked(self._prompt[current]["inputs"]):
+            for name, source, _ in linked_inputs(self._prompt[current]["inputs"]):
                 if self._is_lazy(current, name):
                     continue
                 if not self._is_cached(source) and source not in self._dropped:

@@ -21,7 +21,7 @@ from .node_result import (
     merged_outputs,
     merged_ui,
     nested_values,
-    refuse_unknown,
+    refuse_undeclared,
     typed_outputs,
     zipped,
 )
@@ -273,7 +273,7 @@ class Executor:
         self, function: NodeFunction | None, context: NodeContext, schema: NodeSchema, values: dict[str, Any]
     ) -> NodeResult:
         if function is None:
-            refuse_unknown(schema, values)
+            refuse_undeclared(schema, values)
             return typed_outputs(context, values)
         nested = nested_values(schema, values)
         given = {**nested, "context": context} if function.wants_context else nested

@@ -295,7 +295,9 @@ def named_models(prompt: Mapping[str, Any], models: ModelFiles) -> list[str]:
     return [value for value in values if isinstance(value, str) and models.takes_any_name(value)]
 
 
-def given_schema(source: Schema | Mapping[str, Any] | str | os.PathLike[str] | None, version: str) -> Schema:
+def simulated_schema(
+    source: Schema | Mapping[str, Any] | str | os.PathLike[str] | None, version: str
+) -> Schema:
     """The classes that a simulator is given: its own schema, or the reference package's.
 
     Raises:

@@ -67,7 +67,7 @@ def nested_values(schema: NodeSchema, values: dict[str, Any]) -> dict[str, Any]:
     return nested
 
 
-def refuse_unknown(schema: NodeSchema, values: dict[str, Any]) -> None:
+def refuse_undeclared(schema: NodeSchema, values: dict[str, Any]) -> None:
     """Raise what Python raises where a node is given an input that it does not know.
 
     Raises:
@@ -164,7 +164,7 @@ def make(kind: str, name: str, context: NodeContext, values: Mapping[str, Any]) 
     return passed if passed is not None else Placeholder(kind, context.class_type)
 
 
-def settings(context: NodeContext, values: Mapping[str, Any]) -> str:
+def class_and_constants(context: NodeContext, values: Mapping[str, Any]) -> str:
     """A node's class and its constants, as one line: what tells two uses of it apart."""
     constants = [
         f"{name}={value}"
@@ -188,17 +188,19 @@ def _passed(kind: str, name: str, context: NodeContext, values: Mapping[str, Any
 def _model(kind: str, context: NodeContext, values: Mapping[str, Any]) -> Model:
     passed = _passed(kind, kind.lower(), context, values)
     if isinstance(passed, Model):
-        return passed.patched(settings(context, values))
+        return passed.patched(class_and_constants(context, values))
     files = [value for value in values.values() if is_model_name(value)]
-    return Model(kind, str(files[0]) if files else context.class_type, (settings(context, values),))
+    return Model(
+        kind, str(files[0]) if files else context.class_type, (class_and_constants(context, values),)
+    )
 
 
 def _conditioning(name: str, context: NodeContext, values: Mapping[str, Any]) -> Conditioning:
     texts = tuple(_texts(context, values))
     passed = _passed("CONDITIONING", name, context, values)
     if isinstance(passed, Conditioning):
-        return passed.with_extra(settings(context, values))
-    return Conditioning(texts, (settings(context, values),))
+        return passed.with_extra(class_and_constants(context, values))
+    return Conditioning(texts, (class_and_constants(context, values),))
 
 
 def _texts(context: NodeContext, values: Mapping[str, Any]) -> list[str]:
@@ -269,7 +271,7 @@ def _sigmas(_name: str, _context: NodeContext, values: Mapping[str, Any]) -> Sig
 
 
 def _sampler(_name: str, context: NodeContext, values: Mapping[str, Any]) -> Sampler:
-    return Sampler(settings(context, values))
+    return Sampler(class_and_constants(context, values))
 
 
 def _noise(name: str, context: NodeContext, values: Mapping[str, Any]) -> Noise:
@@ -281,7 +283,7 @@ def _guider(_name: str, context: NodeContext, values: Mapping[str, Any]) -> Guid
     negative = values.get("negative")
     if not isinstance(negative, Conditioning):
         negative = Conditioning(())
-    return Guider(_model("MODEL", context, values), positive, negative, settings(context, values))
+    return Guider(_model("MODEL", context, values), positive, negative, class_and_constants(context, values))
 
 
 def _number(_name: str, context: NodeContext, values: Mapping[str, Any]) -> int:

@@ -25,7 +25,7 @@ from .failure import Faults, NodeFault
 from .folders import Folders, Installed, ModelFiles
 from .function_class import SimulatedNodes, SimulatedSchema
 from .instance import ServerInstance, listening
-from .live_schema import LiveNodes, given_schema
+from .live_schema import LiveNodes, simulated_schema
 from .node_function import USER_FUNCTIONS, NodeLibrary
 from .nodes import CORE
 from .profile import DEFAULT_PROFILE, Profile
@@ -121,7 +121,7 @@ class Simulator:
         self._functions = NodeLibrary(
             self._added.functions, behind=NodeLibrary(of_user.functions, behind=core)
         )
-        given = given_schema(object_info, profile)
+        given = simulated_schema(object_info, profile)
         nodes = SimulatedNodes(given.raw, self._added)
         self.schema: Schema = SimulatedSchema(nodes, given.version, given.source, given.files_known)
         self._wanted_port = port

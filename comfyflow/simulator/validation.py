@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from ..graph.prompt import META, linked
+from ..graph.prompt import META, linked_inputs
 from ..json_types import is_object
 from ..schema import Schema
 from ..validate import coerce_prompt, validate_prompt
@@ -98,7 +98,7 @@ def apply_replacements(prompt: dict[str, Any], replacements: Replacements, schem
             continue
         if node["class_type"] in replacements and node["class_type"] not in schema:
             gone.append(node_id)
-        for name, source, _ in linked(node["inputs"]):
+        for name, source, _ in linked_inputs(node["inputs"]):
             consumers.setdefault(source, []).append((node_id, name))
     for node_id in gone:
         new = replacements[prompt[node_id]["class_type"]][0]

@@ -13,7 +13,7 @@ from ..errors import GoldenError, PromptError
 from ..graph import Graph, Link
 from ..graph.prompt import read_prompt
 from ..user_lines import short_path
-from .query import shown_value
+from .query import shown_input
 from .session import Session, current_session, current_test
 from .subject import Looked, Subject
 
@@ -170,6 +170,6 @@ def _value(value: Any, graph: Graph, subject: Subject | None) -> str:
     if value is ABSENT:
         return "nothing"
     if type(value) is not Link:
-        return shown_value(value)
+        return shown_input(value)
     name = subject.output_name(value) if subject is not None else f"output {value.slot}"
     return f"{name} of {Subject.of(graph).called(value.node_id)}"

@@ -12,8 +12,8 @@ from ..graph.prompt import read_prompt
 from ..json_types import is_array, is_object
 from ..output_file import ImageFile, NodeOutput, OutputFile
 from .golden import difference_lines
-from .picture import Picture, open_picture
-from .query import condition_of, shown_value
+from .picture import Picture, loaded_picture
+from .query import condition_of, shown_input
 from .subject import Looked, Subject
 
 if TYPE_CHECKING:
@@ -89,11 +89,11 @@ def assert_text(outputs: Outputs | str, wanted: object) -> None:
     condition = condition_of(wanted)
     if condition.holds(text):
         return
-    words = condition.words if callable(wanted) or wanted is condition else shown_value(wanted)
+    words = condition.words if callable(wanted) or wanted is condition else shown_input(wanted)
     if not text:
         raise AssertionError(f"the text should be {words}, but there is none")
     raise AssertionError(
-        f"the text should be {words} but is {shown_value(text)}{_first_difference(text, wanted)}"
+        f"the text should be {words} but is {shown_input(text)}{_first_difference(text, wanted)}"
     )
 
 
@@ -119,7 +119,7 @@ def assert_metadata(picture: Picture, workflow: Looked | None = None, **entries:
             raise AssertionError(f"the image should carry {key!r}; it carries {has}")
         if not condition.holds(found[key]):
             raise AssertionError(
-                f"{key!r} of the image should be {condition.words} but is {shown_value(found[key])}"
+                f"{key!r} of the image should be {condition.words} but is {shown_input(found[key])}"
             )
 
 
@@ -129,7 +129,7 @@ def metadata_of(picture: Picture) -> dict[str, Any]:
     Raises:
         AssertionError: It is not a picture that can be read.
     """
-    info: Mapping[Any, Any] = open_picture(picture).info
+    info: Mapping[Any, Any] = loaded_picture(picture).info
     return {
         key: _read(value) for key, value in info.items() if isinstance(key, str) and isinstance(value, str)
     }
@@ -201,7 +201,7 @@ def _is_picture(value: object) -> bool:
 
 
 def _properties(picture: Picture) -> dict[str, Any]:
-    opened = open_picture(picture)
+    opened = loaded_picture(picture)
     return {"size": opened.size, "mode": opened.mode, "format": opened.format}
 
 

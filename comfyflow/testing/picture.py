@@ -43,7 +43,7 @@ class PictureDifference:
     hash_distance: int
 
 
-def open_picture(picture: Picture) -> Image:
+def loaded_picture(picture: Picture) -> Image:
     """A picture as a Pillow image, read completely.
 
     Raises:
@@ -81,7 +81,7 @@ def perceptual_hash(picture: Picture) -> int:
     It says for each pair of neighbours of a tiny grey picture which is the brighter (a
     "difference hash"), so that it does not see size, brightness, or compression.
     """
-    grey = open_picture(picture).convert("RGB").convert("L")
+    grey = loaded_picture(picture).convert("RGB").convert("L")
     from PIL import Image
 
     tiny = grey.resize((HASH_SIZE + 1, HASH_SIZE), Image.Resampling.LANCZOS).tobytes()
@@ -96,7 +96,7 @@ def compare_pictures(one: Picture, other: Picture) -> PictureDifference:
     Raises:
         ValueError: They are of different sizes.
     """
-    first, second = open_picture(one), open_picture(other)
+    first, second = loaded_picture(one), loaded_picture(other)
     from PIL import ImageChops, ImageStat
 
     if first.size != second.size:
@@ -134,16 +134,16 @@ def assert_image_matches(
     """
     __tracebackhide__ = True
     session = current_session()
-    given = open_picture(picture)
+    given = loaded_picture(picture)
     words = _name(picture) or "the image"
     if expected is None:
         path = golden_path(session, None, name, ".png")
         if session.update_goldens:
             write_golden(path, _png(given))
             return
-        wanted, which, hint = open_picture(read_golden(path)), short_path(str(path)), f"\n{UPDATE}"
+        wanted, which, hint = loaded_picture(read_golden(path)), short_path(str(path)), f"\n{UPDATE}"
     else:
-        wanted, which, hint = open_picture(expected), _name(expected) or "the expected image", ""
+        wanted, which, hint = loaded_picture(expected), _name(expected) or "the expected image", ""
     if given.size != wanted.size:
         saved = _save_beside(session, wanted, given)
         raise AssertionError(

@@ -84,7 +84,7 @@ def linked(to: Any = None) -> Condition:
     Args:
         to: The class (in Python or by name) of the node that it is linked to; by default, any.
     """
-    wanted = None if to is None else class_name(to)
+    wanted = None if to is None else class_type_of(to)
 
     def holds(value: LinkedOutput | object) -> bool:
         return isinstance(value, LinkedOutput) and wanted in (None, value.node.class_type)
@@ -344,7 +344,7 @@ def holds(node: FoundNode, name: str, condition: Condition) -> bool:
     return name in inputs and condition.holds(inputs[name])
 
 
-def shown_value(value: object) -> str:
+def shown_input(value: object) -> str:
     """A value of an input for a message: a constant as it is, a link by its node."""
     if isinstance(value, LinkedOutput):
         return f"linked to {value.name} of {value.node}"
@@ -352,7 +352,7 @@ def shown_value(value: object) -> str:
     return text if len(text) <= _WIDTH else f"{text[:_WIDTH]}…"
 
 
-def class_name(what: object) -> str:
+def class_type_of(what: object) -> str:
     """The server's name of a class that is given in Python or by name.
 
     Raises:
@@ -374,7 +374,7 @@ def _matches(subject: Subject, what: What | None) -> Callable[[str], bool]:
             raise NodeUsageError(f"{what!r} was made in Python, but {subject.name} was not: pass its class")
         wanted = subject.source.compiled.ids.get(what)
         return lambda node_id: node_id == wanted
-    name = class_name(what)
+    name = class_type_of(what)
     return lambda node_id: subject.graph[node_id].class_type == name
 
 
@@ -388,7 +388,7 @@ def missing(
         details = {node.node_id: unlike(node, wanted) for node in similar}
         return f"{subject.name} has no {words}. Its {plural(what)}:\n{subject.listed(details, details)}"
     classes = {node.class_type for node in subject.graph.values()}
-    near = nearest(class_name(what), classes) if isinstance(what, (str, type)) else None
+    near = nearest(class_type_of(what), classes) if isinstance(what, (str, type)) else None
     hint = f" Did you mean {near}?" if near is not None else ""
     return f"{subject.name} has no {words}.{hint} Its nodes:\n{subject.listed(subject.graph)}"
 
@@ -397,7 +397,7 @@ def unlike(node: FoundNode, conditions: Mapping[str, Condition]) -> list[str]:
     """What of a node is not as it should be."""
     inputs = node.inputs
     return [
-        f"{name} is {shown_value(inputs[name])}" if name in inputs else f"{name} is missing"
+        f"{name} is {shown_input(inputs[name])}" if name in inputs else f"{name} is missing"
         for name, condition in conditions.items()
         if not holds(node, name, condition)
     ]
@@ -407,13 +407,13 @@ def described(what: What | None, title: str | None = None, inputs: Mapping[str, 
     """Which nodes are meant, in words: ``KSampler with cfg at most 8``."""
     parts = [] if title is None else [f"the title {title!r}"]
     parts.extend(f"{name} {condition_of(value).words}" for name, value in (inputs or {}).items())
-    name = "node" if what is None else repr(what) if isinstance(what, Node) else class_name(what)
+    name = "node" if what is None else repr(what) if isinstance(what, Node) else class_type_of(what)
     return f"{name} with {' and '.join(parts)}" if parts else name
 
 
 def plural(what: What | None) -> str:
     """What the nodes of a class are called."""
-    return "nodes" if what is None or isinstance(what, Node) else f"{class_name(what)} nodes"
+    return "nodes" if what is None or isinstance(what, Node) else f"{class_type_of(what)} nodes"
 
 
 _WIDTH = 80

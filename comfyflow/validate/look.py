@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..dynamic import is_wild
-from ..graph.prompt import is_link, linked, unwrapped
+from ..graph.prompt import is_link, linked_inputs, unwrapped
 from ..json_types import is_array, is_list, is_object
 from . import advice
 from .constant import FAILURES, check_constant, converted
@@ -58,7 +58,7 @@ class Looker:
             self._without_inputs(findings, plan, node_id, inputs)
             return findings
         given = {str(name): _as_json(value) for name, value in inputs.items()}
-        findings.sources.extend(source for _, source, _ in linked(given) if source in self._classes)
+        findings.sources.extend(source for _, source, _ in linked_inputs(given) if source in self._classes)
         self._values(findings, node_id, given)
         if plan is None or plan.node is None:
             return findings

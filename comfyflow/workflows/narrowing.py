@@ -24,7 +24,7 @@ from ..parameters import Parameter, Parameters
 from ..schema import InputSchema, Schema, unfold_inputs
 from .function_source import source_of
 from .root import linked_nodes
-from .value_type import Hint, fixed_choices, limits_of, notes_of
+from .value_type import Hint, limits_of, literal_of, notes_of
 
 if TYPE_CHECKING:
     from .workflow import Workflow
@@ -189,7 +189,7 @@ def _narrow(annotation: Any, default: Any, class_type: str, entry: InputSchema, 
         made: Any = typing.Union[tuple(members)]  # noqa: UP007
         return Annotated[(made, *notes)] if notes else made
     if inner is str and entry.is_combo and not uncertain:
-        choices = fixed_choices(entry)
+        choices = literal_of(entry)
         if choices is not None and (
             default is inspect.Parameter.empty or default is None or default in typing.get_args(choices)
         ):

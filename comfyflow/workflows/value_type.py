@@ -82,7 +82,7 @@ def value_annotation(entry: InputSchema, class_type: str = "") -> Any:
         class_type: The class of its node.
     """
     if entry.is_combo:
-        made = fixed_choices(entry)
+        made = literal_of(entry)
         kind: Any = made if made is not None else str
         return list[kind] if entry.multiselect else _annotated(kind, [*notes_of(entry, class_type)])
     kinds = [_TYPES[name] for name in sorted(entry.types) if name in _TYPES]
@@ -93,7 +93,7 @@ def value_annotation(entry: InputSchema, class_type: str = "") -> Any:
     return _annotated(kinds[0], [*limits_of(entry, kinds[0]), *notes_of(entry, class_type)])
 
 
-def fixed_choices(entry: InputSchema) -> Any:
+def literal_of(entry: InputSchema) -> Any:
     """The choices of a combo as a ``Literal``; None if they depend on what is installed.
 
     Args:
@@ -134,7 +134,7 @@ def notes_of(entry: InputSchema, class_type: str) -> Iterator[Hint]:
     if isinstance(step, bool) or not isinstance(step, (int, float)) or not 0 < step < math.inf:
         step = None
     upload = (entry.upload or "file") if takes_file(entry) else ""
-    files = f"{class_type}.{entry.name}" if entry.is_combo and fixed_choices(entry) is None else ""
+    files = f"{class_type}.{entry.name}" if entry.is_combo and literal_of(entry) is None else ""
     hint = Hint(
         step=step,
         multiline=entry.options.get("multiline") is True,

@@ -20,7 +20,7 @@ import pytest
 
 from comfyflow import Workflow, raw_node, with_id
 from comfyflow.codegen import Options, generate
-from comfyflow.codegen.schema_file import node_line
+from comfyflow.codegen.schema_file import schema_line
 from comfyflow.python_source import to_python
 from comfyflow.python_source.node_class import node_classes
 from comfyflow.schema import Schema
@@ -120,7 +120,7 @@ def test_every_call_sends_what_it_sent(old: Schema, new: Schema, older: ModuleTy
 def changed(old: Schema, new: Schema) -> set[str]:
     """Classes that both have and that differ in more than what is said of them."""
     both = set(old) & set(new)
-    return {name for name in both if node_line(old[name], docs=False) != node_line(new[name], docs=False)}
+    return {name for name in both if schema_line(old[name], docs=False) != schema_line(new[name], docs=False)}
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from ...bounds import SHEET_ROWS, SHEET_SIZE, readable
 from ...errors import PictureError
 from ...json_types import is_array
 from ...nearest import did_you_mean
-from ...picture.text import shown
+from ...picture.text import drawable
 from ..ledger import Ledger
 from ..record import STATES, RowRecord, SavedOutput, State
 from .thumbnail import MEDIA_TYPES, Thumbnails, kind_of
@@ -90,7 +90,7 @@ class SheetContent:
                 values.append(-1)
         made["values"] = values
         if row.error or row.failure:
-            made["error"] = shown(f"{row.failure or row.state}: {row.error or ''}")
+            made["error"] = drawable(f"{row.failure or row.state}: {row.error or ''}")
         if row.texts:
             made["texts"] = [_shown_text(text) for text in row.texts.values()]
         if row.sent is not None and row.ended is not None:
@@ -100,7 +100,7 @@ class SheetContent:
         return made
 
     def _file(self, file: SavedOutput) -> dict[str, Any]:
-        made: dict[str, Any] = {"name": shown(file.name), "kind": kind_of(file.name)}
+        made: dict[str, Any] = {"name": drawable(file.name), "kind": kind_of(file.name)}
         thumbnail = self._thumbnails.name(file)
         if thumbnail:
             made["thumbnail"] = thumbnail
@@ -149,11 +149,11 @@ class SheetContent:
             more: Other data for the page.
         """
         columns = [
-            {"name": name, "values": list(values), "label": shown(name)}
+            {"name": name, "values": list(values), "label": drawable(name)}
             for name, values in self.columns.items()
         ]
         return {
-            "title": shown(title),
+            "title": drawable(title),
             "states": list(STATES),
             "columns": columns,
             "rows": self.rows,
@@ -165,8 +165,8 @@ class SheetContent:
 def _shown_text(text: object) -> str:
     """The text of a node: usually a list of strings."""
     if is_array(text) and all(isinstance(each, str) for each in text):
-        return shown("\n".join(map(str, text)))
-    return shown(text)
+        return drawable("\n".join(map(str, text)))
+    return drawable(text)
 
 
 def sheet_id(path: Path) -> str:

@@ -13,7 +13,15 @@ from typing import Any, Literal, TypeAlias
 
 from ...errors import ClientError, ServerError
 from ...input_file import asset_hash
-from ...json_types import array_or_empty, is_number, is_object, object_or_empty, text_of, text_or_empty
+from ...json_types import (
+    array_or_empty,
+    is_number,
+    is_object,
+    object_or_empty,
+    text_of,
+    text_or_empty,
+    texts_in,
+)
 from ...validate.rules import ServerRules
 from ..core import Core, ask, error_of, fetch_json
 from ..flow import Flow, Part, Request, json_body, segment
@@ -248,7 +256,7 @@ def read_asset(entry: object) -> Asset | None:
         text_of(entry, "display_name"),
         int(size) if is_number(size) and 0 <= size < 1 << 63 else None,
         text_of(entry, "mime_type"),
-        tuple(tag for tag in array_or_empty(entry.get("tags")) if isinstance(tag, str)),
+        texts_in(entry.get("tags")),
         text_of(entry, "preview_url"),
         text_of(entry, "job_id") or text_of(entry, "prompt_id"),
         object_or_empty(entry.get("user_metadata")),

@@ -6,7 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ...json_types import array_or_empty, is_array, is_number, is_object, object_or_empty, text_or_empty
+from ...json_types import (
+    array_or_empty,
+    is_array,
+    is_number,
+    is_object,
+    object_or_empty,
+    text_or_empty,
+    texts_in,
+)
 from ...output_file import OutputFile
 from ..core import Core, call, fetch_json
 from ..event import ExecutionFailed, ExecutionNodeFailed, ExecutionSummary
@@ -187,18 +195,14 @@ def _entry(value: object) -> QueueEntry | None:
         if name not in ("api_key_comfy_org", "auth_token_comfy_org")
     }
     return QueueEntry(
-        number if is_number(number) else 0.0, prompt_id, object_or_empty(prompt), shown, _texts(targets)
+        number if is_number(number) else 0.0, prompt_id, object_or_empty(prompt), shown, texts_in(targets)
     )
-
-
-def _texts(listed: object) -> tuple[str, ...]:
-    return tuple(text for text in array_or_empty(listed) if isinstance(text, str))
 
 
 def _history_entry(prompt_id: str, entry: Mapping[str, Any]) -> HistoryEntry:
     stored = array_or_empty(entry.get("prompt"))
     prompt = object_or_empty(stored[2] if len(stored) > 2 else None)
-    targets = _texts(stored[4] if len(stored) > 4 else None)
+    targets = texts_in(stored[4] if len(stored) > 4 else None)
     return HistoryEntry(prompt_id, read_history_entry(entry, prompt_id), prompt, entry, targets)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...json_types import array_or_empty, is_number, is_object, object_or_empty, text_of
+from ...json_types import array_or_empty, is_number, is_object, object_or_empty, text_of, texts_in
 from ...schema import Version
 
 _LARGEST = 1 << 63
@@ -88,7 +88,7 @@ class SystemInfo(ServerObject):
     @property
     def argv(self) -> tuple[str, ...]:
         """The command that the server was started with."""
-        return tuple(word for word in array_or_empty(self.raw.get("argv")) if isinstance(word, str))
+        return texts_in(self.raw.get("argv"))
 
     @property
     def ram_total(self) -> int | None:

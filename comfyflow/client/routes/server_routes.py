@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...errors import ServerError
-from ...json_types import array_or_empty, is_object, text_or_empty
+from ...json_types import array_or_empty, is_object, text_or_empty, texts_in
 from ..core import Core, ask, call, fetch_json
 from ..flow import Answer, Flow, Part, Request, json_body, segment
 from .server_info import LogEntry, ModelFile, SystemStats
@@ -153,7 +153,7 @@ def subscribe_logs(core: Core, *, enabled: bool = True) -> Flow[None]:
 def workflow_templates(core: Core) -> Flow[dict[str, list[str]]]:
     """The workflow templates of custom node packs: names, by pack."""
     said = yield from _object(core, "/api/workflow_templates")
-    return {pack: _listed_texts(names) for pack, names in said.items()}
+    return {pack: [*texts_in(names)] for pack, names in said.items()}
 
 
 def translations(core: Core) -> Flow[dict[str, Any]]:
@@ -182,11 +182,7 @@ def _object(core: Core, path: str) -> Flow[dict[str, Any]]:
 
 
 def _texts(core: Core, path: str) -> Flow[list[str]]:
-    return _listed_texts((yield from fetch_json(core, Request("GET", path))))
-
-
-def _listed_texts(said: object) -> list[str]:
-    return [text for text in array_or_empty(said) if isinstance(text, str)]
+    return [*texts_in((yield from fetch_json(core, Request("GET", path))))]
 
 
 def find_object(core: Core, asked: Request) -> Flow[dict[str, Any] | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...errors import ServerError
-from ...json_types import array_or_empty, is_object, object_or_empty, text_or_empty
+from ...json_types import array_or_empty, is_object, object_or_empty, text_or_empty, texts_in
 from ..core import Core, call, fetch_json
 from ..flow import Flow, Request, json_body, segment
 from .server_info import UserFile, Users
@@ -80,7 +80,7 @@ def list_userdata(core: Core, folder: str = ".", *, recurse: bool = True) -> Flo
         if error.status == 404:
             return []
         raise
-    return [path for path in array_or_empty(said) if isinstance(path, str)]
+    return [*texts_in(said)]
 
 
 def browse_userdata(core: Core, folder: str = "") -> Flow[list[UserFile]]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ...json_types import is_array
-from ..javascript import js_text, shown, truthy
+from ..javascript import js_text, shown_json, truthy
 from ..pack import Pack, PackNode, sent_buttons
 
 _MANUAL: Final = "Manual Trasnlate"
@@ -152,7 +152,7 @@ def _preview_bridge(node: PackNode) -> None:
     if truthy(image):
         node.warn(
             "value_made_by_editor",
-            f"the editor asks the server for the image painted here, {shown(image)}; the "
+            f"the editor asks the server for the image painted here, {shown_json(image)}; the "
             "URL of a new preview is sent",
             "image",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ..node_function import NodeContext, NodeLibrary
-from ..node_result import settings
+from ..node_result import class_and_constants
 from ..values import Conditioning, FloatArray, Model, np
 
 LIBRARY = NodeLibrary()
@@ -88,7 +88,7 @@ def control_net_apply(
     **rest: Any,
 ) -> tuple[Conditioning, Conditioning]:
     """Both prompts, held to a picture."""
-    note = f"{control_net.name} {_digest(image)} {settings(context, rest)}"
+    note = f"{control_net.name} {_digest(image)} {class_and_constants(context, rest)}"
     return positive.with_extra(note), negative.with_extra(note)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from ..node_function import NodeContext, NodeLibrary
-from ..node_result import settings
+from ..node_result import class_and_constants
 from ..painting import bounded, caption, enlarge, paint, preview
 from ..values import Conditioning, FloatArray, Guider, Latent, Model, Noise, Painting, Sampler, Sigmas, np
 
@@ -142,7 +142,7 @@ def dual_cfg_guider(
     **rest: Any,
 ) -> Guider:
     """Guided by two prompts."""
-    return Guider(model, cond1.joined(cond2), negative, settings(context, rest))
+    return Guider(model, cond1.joined(cond2), negative, class_and_constants(context, rest))
 
 
 @node("RandomNoise")
@@ -171,7 +171,7 @@ def ksampler_select(sampler_name: str) -> Sampler:
 )  # fmt: skip
 def sampler_with_settings(context: NodeContext, **values: Any) -> Sampler:
     """An algorithm, with its settings."""
-    return Sampler(settings(context, values))
+    return Sampler(class_and_constants(context, values))
 
 
 @node(

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 from aiohttp import web
 
 from ...input_file import asset_hash
-from ...json_types import array_or_empty, object_or_empty, text_or_empty
+from ...json_types import object_or_empty, text_or_empty, texts_in
 from ..assets import HASH, StoredAsset
 from ..instance import simulator_of
 
@@ -130,7 +130,7 @@ async def post_from_hash(request: web.Request) -> web.Response:
     digest = text_or_empty(body.get("hash"))
     if not HASH.fullmatch(digest):
         raise RefusedError("INVALID_BODY", "Validation failed.")
-    tags = [tag for tag in array_or_empty(body.get("tags")) if isinstance(tag, str)]
+    tags = [*texts_in(body.get("tags"))]
     made = simulator_of(request).assets_of().add(digest, text_or_empty(body.get("name")) or digest[7:], tags)
     if made is None:
         raise RefusedError("ASSET_NOT_FOUND", f"Asset content {digest} does not exist", 404)
