@@ -207,7 +207,7 @@ SERVED_THUMBNAIL_SOURCE: Final = 64 * MIB
 """How many bytes a picture may have of which a service makes one."""
 
 SERVED_THUMBNAIL_PIXELS: Final = 2**26
-"""How many pixels it may have: each takes as much as eight bytes of memory while the thumbnail is made."""
+"""How many pixels it may have: a picture of 64 million takes some 500 MB while its thumbnail is made."""
 
 LISTED_CHOICES: Final = 1000
 """How many choices of an input a parameter lists; if there are more, any string is accepted and the

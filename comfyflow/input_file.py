@@ -355,7 +355,7 @@ def content_digest(content: bytes | Path, digest: Digest) -> str:
 
     Args:
         content: The bytes, or the file that has them.
-        digest: What computes it; nothing has been put into it.
+        digest: A new hash object.
 
     Raises:
         OSError: The file cannot be read.

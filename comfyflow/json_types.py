@@ -49,7 +49,7 @@ def array_or_empty(value: object) -> list[Any]:
 
 
 def texts_in(value: object) -> tuple[str, ...]:
-    """The strings among what the value holds if it is a JSON array, else none."""
+    """The strings in a JSON array; none if the value is not an array."""
     return tuple([member for member in value if isinstance(member, str)]) if is_array(value) else ()
 
 

@@ -1,4 +1,4 @@
-"""Which IP addresses are on the open internet: what someone else chose is asked for nowhere else."""
+"""Which IP addresses are on the open internet: an address that someone else chose must be one of them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,20 @@ IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _IPV4_BITS: Final = 0xFFFFFFFF
+_LOCAL: Final = tuple(
+    ipaddress.IPv6Network(network)
+    for network in (
+        "::/96",  # compatible with IPv4, obsolete
+        "::ffff:0:0:0/96",  # translated from IPv4
+        "64:ff9b:1::/48",  # local NAT64, RFC 8215
+        "fec0::/10",  # site-local, obsolete
+    )
+)
+"""What leads into a private network, and is not private for `ipaddress` in each version of Python."""
 
 
 def ip_address(text: str) -> IpAddress | None:
-    """An IP address as an address of the web or a resolver has it: in brackets, with a zone.
+    """Parse an IP address as URLs and resolvers write it: possibly in brackets, or with a zone.
 
     Args:
         text: The address.
@@ -39,5 +49,7 @@ def is_public(address: IpAddress) -> bool:
         if address in _NAT64:
             inner.append(ipaddress.IPv4Address(int(address) & _IPV4_BITS))
         if not all(is_public(each) for each in inner if each is not None):
+            return False
+        if any(address in network for network in _LOCAL):
             return False
     return address.is_global and not address.is_multicast

@@ -51,8 +51,10 @@ def press_ctrl_c() -> None:
     """
     ident = threading.main_thread().ident
     assert ident is not None
-    while not waits(ident):
+    end = time.monotonic() + LONG
+    while not waits(ident) and time.monotonic() < end:
         time.sleep(0.001)
+    assert waits(ident)
     signal.pthread_kill(ident, signal.SIGINT)
 
 

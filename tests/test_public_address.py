@@ -30,6 +30,12 @@ def test_an_address_within_another_is_judged_as_it_is(address: ipaddress.IPv4Add
         ("[2606:4700::1111]", True),
         ("fe80::1%eth0", False),
         ("::ffff:127.0.0.1", False),
+        ("::127.0.0.1", False),
+        ("::ffff:0:127.0.0.1", False),
+        ("::ffff:0:8.8.8.8", False),
+        ("64:ff9b:1::7f00:1", False),
+        ("64:ff9b::8.8.8.8", True),
+        ("fec0::1", False),
         ("2001:0:a00:1:0:0:f7f7:f7f7", False),  # Teredo: the server's address is private
     ],
 )

@@ -439,7 +439,9 @@ class Batch:
             if attempt.row in self._cancelled:
                 self._set_aside(attempt, Ended("cancelled"))
                 if isinstance(stopped, Stopped) and not stopped.off:
-                    self._books.settled(attempt.prompt_id, "abandoned")  # it is removed later
+                    self._books.settled(attempt.prompt_id, "abandoned")
+                    if attempt.server in self._asking:
+                        self._asking[attempt.server].set()  # it is removed when the server answers
             elif isinstance(stopped, Stopped):
                 if stopped.off:
                     self._books.returned(attempt, "cancelled", "the batch was stopped")

@@ -143,7 +143,7 @@ def serve(
             f"--host {host} lets other machines in: give API keys with --keys FILE or {SERVE_KEY_VARIABLE}, "
             "or give --no-keys"
         )
-    secret = webhook_secret or os.environ.get(WEBHOOK_SECRET_VARIABLE, "")
+    secret = os.environ.get(WEBHOOK_SECRET_VARIABLE, "") if webhook_secret is None else webhook_secret
     webhooks = WebhookOptions.of(secret, allow_private=allow_private_webhooks)
     urls = () if simulate else tuple(server_url(each.url) for each in named_servers(servers))
     asks = functools.partial(server_classes, urls[0], None) if urls else None

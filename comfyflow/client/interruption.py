@@ -24,6 +24,10 @@ They are counted, because a busy server is slow both to queue it and to answer.
 _PAUSE: Final = 0.05
 
 
+_LEAST: Final = 1.0
+"""How long cancelling may take in any case: the prompt is there, and may have taken long to be found."""
+
+
 def abandon(core: Core, attempt: Sending) -> Flow[str]:
     """Cancel a prompt that nothing waits for any more, within a few seconds or not at all.
 
@@ -35,12 +39,12 @@ def abandon(core: Core, attempt: Sending) -> Flow[str]:
         Why it may keep running; empty if it does not.
     """
     run = attempt.run
-    if run is None or run.outcome is not None:
+    if run is None or run.outcome is not None or attempt.refused:
         return ""
     hurried = core.within(CANCELLING_SECONDS)
     try:
         if attempt.accepted or run.seen or (yield from _arrives(hurried, run)):
-            yield from cancel(hurried, run, CANCELLING_SECONDS)
+            yield from cancel(hurried, run, max(hurried.left() or 0.0, _LEAST))
             return ""
         why = "the interrupt came while it was being sent, and it may yet arrive"
     except ClientError as error:
@@ -53,6 +57,8 @@ def _arrives(core: Core, run: Run) -> Flow[bool]:
     for look in range(_LOOKS):
         if look:
             yield from sleep(_PAUSE)
+            if core.left() == 0.0:
+                break
         seen = yield from core.recognition.likely.look(core, run.prompt_id)
         if seen is not None:
             if seen.prompt_id:

@@ -80,10 +80,12 @@ class Sending:
     Attributes:
         run: The prompt, from the moment that it may be on its way.
         accepted: Whether the server has confirmed that it has it.
+        refused: Whether the server has refused it.
     """
 
     run: Run | None = None
     accepted: bool = False
+    refused: bool = False
 
 
 def start(core: Core, target: Target, options: RunSettings, attempt: Sending | None = None) -> Flow[Started]:
@@ -176,6 +178,7 @@ def queued(core: Core, run: Run, submission: Submission, prepared: Source, attem
     try:
         accepted = yield from core.recognition.likely.submit(core, run, submission, prepared)
     except PromptRejected as error:
+        attempt.refused = True
         raise (yield from with_choices(core, error, prepared)) from None
     attempt.accepted = True
     if accepted.prompt_id != run.prompt_id:

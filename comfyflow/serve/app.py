@@ -231,7 +231,7 @@ class _Routes:
                 known, is_new = await self._service.submit(
                     workflow, values, owner=key.name, most=key.queue, key=idempotency_key, webhook=webhook
                 )
-            except Exception:  # one whose client went away may be a job
+            except Exception:  # not when it is cancelled: the job may exist by then
                 self._access.give_back(key)
                 raise
             if not is_new:
