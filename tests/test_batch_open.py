@@ -15,6 +15,9 @@ from comfyflow.batch.ledger import LEDGER_NAME, Ledger
 from comfyflow.batch.open_batch import OpenBatch
 from comfyflow.batch.record import Added, Change, Sent
 from comfyflow.batch.report import BatchEvent, RowEvent
+from comfyflow.client.core import Core
+from comfyflow.client.flow import Flow
+from comfyflow.client.running import Sending
 from comfyflow.simulator import Simulator
 from tests.batches import LIMITS, Texts, batch, numbered, records, until
 
@@ -97,6 +100,37 @@ def test_a_row_that_is_cancelled_while_it_is_written_down_is_not_run(
     assert [(row.state, row.attempts) for row in records(tmp_path)] == [("cancelled", 1), ("completed", 1)]
     assert len(server.prompts) - sent <= 2
     assert server.instance.queue.remaining == 0
+
+
+def test_what_a_cancelled_row_may_have_left_on_its_server_is_removed(
+    tmp_path: Path, server: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although the server answers all the time: nothing else would have the batch look there again."""
+
+    def in_doubt(core: Core, attempt: Sending) -> Flow[str]:
+        yield from ()
+        return "it may still be running"
+
+    monkeypatch.setattr("comfyflow.batch.server.abandon", in_doubt)
+
+    async def run() -> None:
+        opened = Open(server, tmp_path)
+        task = asyncio.create_task(opened.batch.run())
+        await opened.ready.wait()
+        opened.ledgers[0].opened.set()
+        opened.add(0)
+        await until(lambda: server.instance.queue.remaining == 1)
+        opened.batch.cancel(0)
+        await opened.row_is(0, "cancelled")
+        await until(lambda: server.instance.queue.remaining == 0)
+        opened.batch.finish()
+        await task
+
+    server.instance.queue.hold(True)
+    try:
+        asyncio.run(run())
+    finally:
+        server.instance.queue.hold(False)
 
 
 def test_a_batch_that_is_stopped_while_a_row_is_written_down_takes_it_off(
