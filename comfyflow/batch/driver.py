@@ -421,11 +421,8 @@ class Batch:
 
     async def _send(self, server: RowServer, attempt: Attempt, alone: bool) -> None:
         prepared = self._prepared[attempt.row][0]
-
-        async def sent(attempt: Attempt) -> Ended:
-            return await server.send(attempt, prepared.source, uploads=prepared.uploads, alone=alone)
-
-        await self._finish(server, attempt, sent)
+        send = partial(server.send, source=prepared.source, uploads=prepared.uploads, alone=alone)
+        await self._finish(server, attempt, send)
 
     async def _finish(
         self, server: RowServer, attempt: Attempt, wait: Callable[[Attempt], Awaitable[Ended]]
