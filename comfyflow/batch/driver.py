@@ -437,7 +437,7 @@ class Batch:
                 self._set_aside(attempt, Ended("cancelled"))
                 if isinstance(stopped, Stopped) and not stopped.off:
                     self._books.settled(attempt.prompt_id, "abandoned")
-                    if attempt.server in self._asking:
+                    if attempt.server in self._servers:
                         self._asking[attempt.server].set()  # it is removed when the server answers
             elif isinstance(stopped, Stopped):
                 if stopped.off:

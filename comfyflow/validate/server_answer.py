@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ..json_types import array_or_empty, is_object, object_or_empty, text_or_empty
+from ..json_types import array_or_empty, is_object, object_or_empty, text_or_empty, texts_in
 from .findings import Remark, shown
 from .server_error import ErrorEntry, NodeErrors
 
@@ -106,9 +106,7 @@ def _read_nodes(nodes: object) -> Iterator[tuple[str, NodeErrors]]:
     for node_id, entry in object_or_empty(nodes).items():
         told = object_or_empty(entry)
         errors = [_read_error(error) for error in array_or_empty(told.get("errors")) if is_object(error)]
-        dependents = [
-            output for output in array_or_empty(told.get("dependent_outputs")) if isinstance(output, str)
-        ]
+        dependents = [*texts_in(told.get("dependent_outputs"))]
         if errors:
             yield str(node_id), NodeErrors(told.get("class_type"), errors, dependents)
 

@@ -180,7 +180,7 @@ def thumbnail(
         raise PictureError(f"it cannot be shown: {error}") from error
 
 
-def small_picture(data: bytes, kind: Kind, side: int = SIDE, pixels: int = THUMBNAIL_PIXELS) -> bytes:
+def small_picture(data: bytes, kind: Kind, side: int, pixels: int) -> bytes:
     """Convert a file to a small WebP picture.
 
     Args:
