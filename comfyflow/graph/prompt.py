@@ -116,7 +116,7 @@ def graph_inputs(inputs: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         inputs: By wire name; see `read_link` for what is a link.
     """
-    return {name: read_link(value) or value for name, value in inputs.items()}
+    return {name: (read_link(value) or value) if is_list(value) else value for name, value in inputs.items()}
 
 
 def is_link(value: object) -> TypeGuard[list[Any]]:
@@ -240,17 +240,13 @@ def _read_node(node_id: str, node: object) -> GraphNode:
         raise PromptError(f"node {node_id!r} has no class_type")
     if not is_object(inputs):
         raise PromptError(f"node {node_id!r} ({class_type}) has no inputs object")
-    meta, title = meta_of(node), title_of(node)
-    extra = {key: value for key, value in node.items() if key not in ("class_type", "inputs")}
-    if title is not None and list(extra) == [META] and list(object_or_empty(meta)) == ["title"]:
-        extra = {}
+    meta = object_or_empty(node.get(META))
+    title = text_of(meta, "title")
+    extra = None
+    if len(node) > 2 and (title is None or len(node) > 3 or len(meta) > 1):
+        extra = {key: value for key, value in node.items() if key not in ("class_type", "inputs")}
     return GraphNode(
-        node_id,
-        class_type,
-        graph_inputs(inputs),
-        title,
-        extra=extra or None,
-        scope=spelled_scope(node_id),
+        node_id, class_type, graph_inputs(inputs), title, extra=extra, scope=spelled_scope(node_id)
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 from ..errors import PythonSourceError
 from ..graph import ROOT, Graph, Link
 from ..input_file import ForeignPath
+from ..json_types import is_list
 from ..schema import Schema
 from .accepted import ANY
 from .annotation import Annotations, CanvasGroup, CanvasNote, annotations_of
@@ -329,9 +330,28 @@ def _source(lines: list[Line], columns: int) -> str:
     rules = sorted(_excused(source, meant, columns))
     if rules:
         source = f"# ruff: noqa: {', '.join([*rules, 'RUF100'])}\n{source}"
-    if ast.dump(ast.parse(source)) != ast.dump(meant):
+    if not _is_same(ast.parse(source), meant):
         raise PythonSourceError("the source does not say what was meant; please report this workflow")
     return source
+
+
+def _is_same(read: ast.AST, meant: ast.AST) -> bool:
+    """Whether two programs are the same but for their places: what `ast.dump` tells, five times as fast."""
+    pairs: list[tuple[object, object]] = [(read, meant)]
+    while pairs:
+        one, other = pairs.pop()
+        if isinstance(one, ast.AST):
+            if type(one) is not type(other):
+                return False
+            fields = ((getattr(one, name, None), getattr(other, name, None)) for name in one._fields)
+            pairs.extend(pair for pair in fields if pair[0] is not pair[1])
+        elif is_list(one) and is_list(other):
+            if len(one) != len(other):
+                return False
+            pairs.extend(zip(one, other, strict=True))
+        elif repr(one) != repr(other):  # a name may be of a subclass; 1 is not 1.0, 0.0 is not -0.0
+            return False
+    return True
 
 
 def _excused(source: str, module: ast.Module, columns: int) -> Iterator[str]:
@@ -342,19 +362,16 @@ def _excused(source: str, module: ast.Module, columns: int) -> Iterator[str]:
         yield from ("RUF001", "RUF003")
     if any(width(line) > columns and not _ends_with_address(line) for line in source.splitlines()):
         yield "E501"
-    texts = {
-        node.value
-        for node in ast.walk(module)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
+    nodes = [*ast.walk(module)]
+    texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     if any("0.0.0.0" in text or "::" in text for text in texts):  # noqa: S104
         yield "S104"
     if any(text.startswith(("/tmp", "/var/tmp", "/dev/shm")) for text in texts):  # noqa: S108
         yield "S108"
-    functions = (node for node in ast.walk(module) if isinstance(node, ast.FunctionDef))
+    functions = (node for node in nodes if isinstance(node, ast.FunctionDef))
     if any(isinstance(default, ast.Call) for made in functions for default in made.args.defaults):
         yield "B008"
-    keywords = (node.arg for node in ast.walk(module) if isinstance(node, ast.keyword))
+    keywords = {node.arg for node in nodes if isinstance(node, ast.keyword)}
     if any(_SECRET_ARGUMENT.search(keyword or "") for keyword in keywords):
         yield "S106"
 
