@@ -34,6 +34,8 @@ _CLOSING = re.compile(r"ws (\w+) closing")
 _SENT = re.compile(r"ws (\w+) SEND (.*)", re.DOTALL)
 _FILE = re.compile(r"\.(png|webp|flac|txt|latent)$")
 PATIENCE = 4.0
+MOST_WORK = 60.0
+"""How long a slow node waits for a session at most, in seconds."""
 PAUSE = 0.1
 TLS = httpx.create_ssl_context()
 """Of no use here; making it anew for each client takes longer than most sessions."""
@@ -49,9 +51,15 @@ class Turns:
     In the recording a request came while a node worked. Here the node works on until the session
     has made its requests and waits for what comes after the node, so that they come into the same
     node again, however busy the machine is.
+
+    Args:
+        paced: Whether the recording is about time. Then a node takes its time, by a clock that goes on only
+            while the session waits: a session that is late finds the node where the recorder found it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, paced: bool = False) -> None:
+        self.paced = paced
+        self.clock = 0.0
         self.beats = 0
         self.node_works = False
         self.over = False
@@ -59,6 +67,7 @@ class Turns:
     def beat(self) -> None:
         """The session waits for a message."""
         self.beats += 1
+        self.clock += 0.005
 
     def session_acts(self) -> None:
         """The session has heard something, or asks for something."""
@@ -77,13 +86,33 @@ class Turns:
 
     def work(self, seconds: float) -> None:
         """What a slow node does, in the worker's thread."""
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + MOST_WORK
+        end = self.clock + seconds
         self.beats = 0  # those before were for what this node's start has told since
         self.node_works = True
-        time.sleep(seconds)
-        while self.beats < BEATS and not self.over and time.monotonic() < until:
-            time.sleep(0.005)
+        if not self.paced:
+            time.sleep(seconds)
+        while (self.clock < end if self.paced else self.beats < BEATS) and not self.over:
+            if time.monotonic() > until:
+                break
+            time.sleep(0.002)
         self.node_works = False
+
+    async def pause(self, until: float, idle: Callable[[], bool]) -> None:
+        """Let the clock go on, and the server do what it can do until then.
+
+        Args:
+            until: The time.
+            idle: Whether the server has nothing to run.
+        """
+        while True:
+            late = time.monotonic() + PATIENCE
+            while not (self.node_works or idle()) and time.monotonic() < late:
+                await asyncio.sleep(0.002)
+            if self.clock >= until:
+                return
+            await asyncio.sleep(0.01)
+            self.clock += 0.01
 
 
 @dataclass
@@ -153,6 +182,7 @@ class Replay:
         paced: Whether to wait where the recorder waited.
         compared: How many things were compared.
         differences: Which of them differ.
+        idle: Whether the server has nothing to run.
         slow_class: The class whose nodes are slow there.
         races: How many sockets heard the same run, with `status` at other places between.
     """
@@ -166,12 +196,16 @@ class Replay:
     names: dict[str, str] = field(default_factory=dict)
     before_prompt: Callable[[list[str] | None], None] | None = None
     listeners: dict[str, Listener] = field(default_factory=dict)
-    turns: Turns = field(default_factory=Turns)
+    idle: Callable[[], bool] | None = None
+    turns: Turns = field(init=False)
     client_id: str = ""
     slow_class: str = "ImageBlur"
     _prompt: dict[str, Any] = field(default_factory=dict)
     _at: float = 0.0
     _recorded_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.turns = Turns(paced=self.paced)
 
     @property
     def scenario(self) -> str:
@@ -208,10 +242,10 @@ class Replay:
 
     async def _keep_pace(self, at: float) -> None:
         """Wait where the recorder waited, if the scenario is about time."""
-        now = asyncio.get_running_loop().time()
-        if self.paced and at - self._recorded_at > PAUSE:
-            await asyncio.sleep(max(0.0, self._at + at - self._recorded_at - now))
-        self._at, self._recorded_at = asyncio.get_running_loop().time(), at
+        if self.paced:
+            waited = at - self._recorded_at
+            await self.turns.pause(self._at + waited if waited > PAUSE else 0.0, self.idle or bool)
+        self._at, self._recorded_at = self.turns.clock, at
 
     async def _note(self, http: httpx.AsyncClient, step: dict[str, Any]) -> None:
         if match := _OPENED.match(step["text"]):

@@ -130,8 +130,8 @@ def test_a_recorded_session_is_had_again(version: str, path: Path) -> None:
         if path.stem in FIRST:
             Replay(path.with_stem(FIRST[path.stem]), server.url).run()
         replay = Replay(path, server.url, before_prompt=run_outputs_in, paced=path.stem in PACED)
-        if not replay.paced:
-            server.faults.wait = replay.turns.work
+        replay.idle = lambda: server.instance.queue.remaining == 0
+        server.faults.wait = replay.turns.work
         replay.run()
     unknown = [one for one in replay.differences if not any(re.match(known, str(one)) for known in KNOWN)]
     totals["compared"] += replay.compared
