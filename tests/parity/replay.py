@@ -106,8 +106,9 @@ class Turns:
             idle: Whether the server has nothing to run.
         """
         while True:
-            late = time.monotonic() + PATIENCE
-            while not (self.node_works or idle()) and time.monotonic() < late:
+            for _ in range(int(PATIENCE / 0.002)):
+                if self.node_works or idle():
+                    break
                 await asyncio.sleep(0.002)
             if self.clock >= until:
                 return
