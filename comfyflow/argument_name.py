@@ -6,7 +6,6 @@ Looked at only when the error was raised, so that making a node costs nothing fo
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Iterator
 from typing import Any, Final
@@ -48,6 +47,8 @@ def _classes_called(name: str) -> Iterator[type[Any]]:
 
 
 def _arguments(owner: type[Any]) -> Iterator[str]:
+    import inspect  # an error needs it, a graph does not
+
     for name, parameter in inspect.signature(owner).parameters.items():
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
             yield name

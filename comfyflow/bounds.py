@@ -11,8 +11,7 @@ import os
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from .errors import BoundsError
 
@@ -227,8 +226,7 @@ _SETTING: Final = re.compile(r"(\w+)=(\d{1,15})([KMG]?)", re.IGNORECASE)
 _GZIP_OR_ZLIB: Final = zlib.MAX_WBITS | 32
 
 
-@dataclass(frozen=True)
-class Bounds:
+class Bounds(NamedTuple):
     """The limits for what a server or a file may send. In bytes, unless stated otherwise.
 
     Attributes:
@@ -286,7 +284,7 @@ _DEFAULT: Final = Bounds()
 
 
 def _read(text: str) -> Bounds:
-    names = {field.name for field in fields(Bounds)}
+    names = frozenset(Bounds._fields)
     found: dict[str, int] = {}
     for word in text.replace(",", " ").split():
         match = _SETTING.fullmatch(word)
@@ -296,7 +294,7 @@ def _read(text: str) -> Bounds:
                 f"{', '.join(sorted(names))}"
             )
         found[match[1].lower()] = int(match[2]) * _UNITS[match[3].upper()]
-    return replace(_DEFAULT, **found)
+    return _DEFAULT._replace(**found)
 
 
 def exceeded(name: str, bounds: Bounds, what: str) -> str:

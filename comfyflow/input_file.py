@@ -11,18 +11,17 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any, Final, Protocol, TypeAlias, TypeGuard, runtime_checkable
+from typing import Any, ClassVar, Final, Protocol, TypeAlias, TypeGuard, runtime_checkable
 
 from .output_file import OutputFile
+from .record import Record
 
 ANNOTATIONS: Final = (" [input]", " [output]", " [temp]")
 """What is behind the name of a file of the server, to say in which of its folders it is."""
 
 
-@dataclass(frozen=True)
-class UploadedFile:
+class UploadedFile(Record):
     """A file in one of the server's folders.
 
     Attributes:
@@ -33,9 +32,20 @@ class UploadedFile:
     """
 
     name: str
-    subfolder: str = ""
-    type: str = "input"
-    asset_id: str = ""
+    subfolder: str
+    type: str
+    asset_id: str
+
+    __match_args__: ClassVar[tuple[str, ...]] = ("name", "subfolder", "type", "asset_id")
+
+    def __init__(
+        self,
+        name: str,
+        subfolder: str = "",
+        type: str = "input",  # noqa: A002  # the server's word
+        asset_id: str = "",
+    ) -> None:
+        self.__dict__.update(name=name, subfolder=subfolder, type=type, asset_id=asset_id)
 
     @property
     def reference(self) -> str:
@@ -108,8 +118,7 @@ def foreign_path(text: str) -> str:
     return ForeignPath(text)
 
 
-@dataclass(frozen=True)
-class InputFile:
+class InputFile(Record):
     """A file that was given to an input.
 
     Attributes:
@@ -124,10 +133,33 @@ class InputFile:
 
     reference: str
     shown: str
-    name: str = ""
-    content: bytes | Path | None = field(default=None, repr=False)
-    origin: OutputFile | None = None
-    uploaded: UploadedFile | None = None
+    name: str
+    content: bytes | Path | None
+    origin: OutputFile | None
+    uploaded: UploadedFile | None
+
+    __match_args__: ClassVar[tuple[str, ...]] = (
+        "reference",
+        "shown",
+        "name",
+        "content",
+        "origin",
+        "uploaded",
+    )
+    _unshown: ClassVar[frozenset[str]] = frozenset({"content"})
+
+    def __init__(
+        self,
+        reference: str,
+        shown: str,
+        name: str = "",
+        content: bytes | Path | None = None,
+        origin: OutputFile | None = None,
+        uploaded: UploadedFile | None = None,
+    ) -> None:
+        self.__dict__.update(
+            reference=reference, shown=shown, name=name, content=content, origin=origin, uploaded=uploaded
+        )
 
     @classmethod
     def of(cls, value: object) -> InputFile | None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import linecache
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import CodeType
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from .notebook import pretty_text
+from .record import Record
 
 Severity = Literal["error", "refusal", "warning", "note"]
 """How a problem counts.
@@ -58,8 +58,7 @@ class Place(NamedTuple):
         return cls(code.co_filename, line)
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(Record):
     """One thing that is wrong, where it is, and what would be right.
 
     Attributes:
@@ -79,15 +78,58 @@ class Problem:
 
     type: str
     message: str
-    severity: Severity = "error"
-    node_id: str | None = None
-    class_type: str | None = None
-    input_name: str = ""
-    details: str = ""
-    suggestion: str | None = None
-    place: Place | None = None
-    title: str | None = None
-    extra_info: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False)
+    severity: Severity
+    node_id: str | None
+    class_type: str | None
+    input_name: str
+    details: str
+    suggestion: str | None
+    place: Place | None
+    title: str | None
+    extra_info: Mapping[str, Any]
+
+    __match_args__: ClassVar[tuple[str, ...]] = (
+        "type",
+        "message",
+        "severity",
+        "node_id",
+        "class_type",
+        "input_name",
+        "details",
+        "suggestion",
+        "place",
+        "title",
+        "extra_info",
+    )
+    _uncompared: ClassVar[frozenset[str]] = frozenset({"extra_info"})
+
+    def __init__(
+        self,
+        type: str,  # noqa: A002  # the server's word
+        message: str,
+        severity: Severity = "error",
+        node_id: str | None = None,
+        class_type: str | None = None,
+        input_name: str = "",
+        details: str = "",
+        suggestion: str | None = None,
+        place: Place | None = None,
+        title: str | None = None,
+        extra_info: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.__dict__.update(
+            type=type,
+            message=message,
+            severity=severity,
+            node_id=node_id,
+            class_type=class_type,
+            input_name=input_name,
+            details=details,
+            suggestion=suggestion,
+            place=place,
+            title=title,
+            extra_info={} if extra_info is None else extra_info,
+        )
 
     _repr_pretty_ = pretty_text
 

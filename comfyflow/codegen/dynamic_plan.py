@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..record import replace
 from ..schema import InputSchema
 from .argument import Argument, ArgumentScope, argument
 from .block import IN_CLASS_BODIES, INDENT, Block, NodeClassPlan, Renamed

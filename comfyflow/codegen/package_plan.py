@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, Final
 
 from ..problem import Problem, left_out
+from ..record import replace
 from ..schema import InputSchema, NodeSchema
 from .argument import Annotator
 from .block import NodeClassPlan, Renamed, SkippedNodeError

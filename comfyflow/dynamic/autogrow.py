@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from ..json_types import is_array, is_object
+from ..record import replace
 from .kind import DynamicInput, GrowthTemplate
 
 if TYPE_CHECKING:

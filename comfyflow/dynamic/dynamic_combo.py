@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..bounds import DYNAMIC_NESTING
+from ..record import replace
 from .kind import (
     Chosen,
     Counterpart,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..json_types import is_array, is_object, text_or_empty
+from ..record import replace
 from .kind import Chosen, Counterpart, DynamicInput, unfold_inputs
 
 if TYPE_CHECKING:

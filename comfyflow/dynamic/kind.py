@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from ..bounds import DYNAMIC_NESTING
 from ..json_types import is_array, is_object
+from ..record import replace
 
 if TYPE_CHECKING:
     from ..schema.input_schema import InputSchema
@@ -21,8 +21,7 @@ Chosen = tuple[Any, list[tuple[str, "tuple[InputSchema, ...]"]]]
 """What is chosen, and the inputs that are there therefore, with what is in front of their names."""
 
 
-@dataclass(frozen=True)
-class DynamicOption:
+class DynamicOption(NamedTuple):
     """One choice of an input that a key unfolds, and the inputs that it brings.
 
     Attributes:
@@ -34,8 +33,7 @@ class DynamicOption:
     inputs: tuple[InputSchema, ...]
 
 
-@dataclass(frozen=True)
-class GrowthTemplate:
+class GrowthTemplate(NamedTuple):
     """The template of an input that grows: one slot a value.
 
     Attributes:

@@ -17,7 +17,6 @@ all uses send the values inside.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any, Final, cast
 
 from ..graph import ROOT, Graph, GraphNode, Link, ScopeInput
@@ -122,7 +121,7 @@ def with_holders(graph: Graph, drafts: Mapping[str, DraftNode], schema: Schema) 
         scope = scopes[node.scope]
         targets = ((node.node_id, name), (holder_id, "value"))
         entry = ScopeInput(name, type="*", has_value=True, value=value, targets=targets)
-        scopes[node.scope] = replace(scope, inputs=(*scope.inputs, entry))
+        scopes[node.scope] = scope._replace(inputs=(*scope.inputs, entry))
     return Graph(nodes.values(), scopes.values(), graph.canvas), muted
 
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from types import MappingProxyType
+from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
+
+from ..record import Record
 
 Point: TypeAlias = "tuple[float, float]"
 """A place on a canvas, in the editor's pixels, to the right and down."""
@@ -18,9 +20,10 @@ Size: TypeAlias = "tuple[float, float]"
 
 NOWHERE: Final[Point] = (0.0, 0.0)
 
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
-@dataclass(frozen=True)
-class Group:
+
+class Group(NamedTuple):
     """A group: a box on a canvas with a title.
 
     Attributes:
@@ -37,8 +40,7 @@ class Group:
         return left <= position[0] <= left + width and top <= position[1] <= top + height
 
 
-@dataclass(frozen=True)
-class Note:
+class Note(NamedTuple):
     """A note.
 
     Attributes:
@@ -56,8 +58,7 @@ class Note:
     size: Size | None = None
 
 
-@dataclass(frozen=True)
-class Canvas:
+class Canvas(Record):
     """The canvases of a workflow: its own, and that of each scope.
 
     Attributes:
@@ -72,13 +73,45 @@ class Canvas:
         document: The file of the editor that all of it was read from, with all else that it says; or None.
     """
 
-    positions: Mapping[str, Point] = field(default_factory=dict[str, Point])
-    groups: Mapping[str, tuple[Group, ...]] = field(default_factory=dict[str, tuple[Group, ...]])
-    notes: Mapping[str, tuple[Note, ...]] = field(default_factory=dict[str, tuple[Note, ...]])
-    sizes: Mapping[str, Size] = field(default_factory=dict[str, Size])
-    ends: Mapping[str, tuple[Point, Point]] = field(default_factory=dict[str, tuple[Point, Point]])
-    collapsed: AbstractSet[str] = frozenset()
-    document: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
+    positions: Mapping[str, Point]
+    groups: Mapping[str, tuple[Group, ...]]
+    notes: Mapping[str, tuple[Note, ...]]
+    sizes: Mapping[str, Size]
+    ends: Mapping[str, tuple[Point, Point]]
+    collapsed: AbstractSet[str]
+    document: Mapping[str, Any] | None
+
+    __match_args__: ClassVar[tuple[str, ...]] = (
+        "positions",
+        "groups",
+        "notes",
+        "sizes",
+        "ends",
+        "collapsed",
+        "document",
+    )
+    _uncompared: ClassVar[frozenset[str]] = frozenset({"document"})
+    _unshown: ClassVar[frozenset[str]] = frozenset({"document"})
+
+    def __init__(
+        self,
+        positions: Mapping[str, Point] = _NOTHING,
+        groups: Mapping[str, tuple[Group, ...]] = _NOTHING,
+        notes: Mapping[str, tuple[Note, ...]] = _NOTHING,
+        sizes: Mapping[str, Size] = _NOTHING,
+        ends: Mapping[str, tuple[Point, Point]] = _NOTHING,
+        collapsed: AbstractSet[str] = frozenset(),
+        document: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.__dict__.update(
+            positions=positions,
+            groups=groups,
+            notes=notes,
+            sizes=sizes,
+            ends=ends,
+            collapsed=collapsed,
+            document=document,
+        )
 
     def groups_around(self, scope_id: str, position: Point) -> Iterator[tuple[int, Group]]:
         """The groups around a place, the smallest first, each with its number on its canvas.

@@ -7,7 +7,6 @@ node 12 of the canvas stands for.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from ..bounds import MAX_SCOPE_DEPTH
@@ -23,8 +22,7 @@ class Link(NamedTuple):
     slot: int
 
 
-@dataclass(frozen=True)
-class ScopeInput:
+class ScopeInput(NamedTuple):
     """An input of a scope.
 
     Attributes:
@@ -46,8 +44,7 @@ class ScopeInput:
     targets: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True)
-class ScopeOutput:
+class ScopeOutput(NamedTuple):
     """An output of a scope: its name, label and type, and what it gives, or None."""
 
     name: str
@@ -56,8 +53,7 @@ class ScopeOutput:
     source: Link | None = None
 
 
-@dataclass(frozen=True)
-class Scope:
+class Scope(NamedTuple):
     """One use of a subgraph.
 
     Attributes:

@@ -11,10 +11,10 @@ of its node and is not handed inside. A group with a combo that has an upload bu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from ..json_types import array_or_empty, is_array, is_object, object_or_empty
+from ..record import replace
 from ..schema import InputSchema, NodeSchema, OutputSchema
 from .editor_rules import EditorRules
 from .frontend_widgets import takes_media

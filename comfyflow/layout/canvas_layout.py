@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from ..graph import ROOT, Canvas, Graph, Group, Note
@@ -168,7 +168,7 @@ def _whole(
                 members[other].append(len(boxes))
             size = _note_size(note)
             boxes.append((size[0], size[1] + TITLE_HEIGHT))
-            notes.append(replace(note, size=size))
+            notes.append(note._replace(size=size))
     below = range(len(number), len(boxes))
     wires = _wires(sheet, number)
     found = arrange(boxes, wires, members, below)
@@ -182,7 +182,7 @@ def _whole(
     nodes = {key: (places[index][0], places[index][1] + TITLE_HEIGHT) for key, index in number.items()}
     covered = [(*place, *size) for place, size in zip(places, boxes, strict=True)]
     placed = tuple(
-        replace(note, position=(place[0], place[1] + TITLE_HEIGHT))
+        note._replace(position=(place[0], place[1] + TITLE_HEIGHT))
         for note, place in zip(notes, places[len(number) :], strict=True)
     )
     return nodes, _around(sections, members, covered), placed
@@ -296,6 +296,6 @@ def _left_of(boxes: Sequence[Box], notes: Iterable[Note]) -> list[Note]:
     for note in notes:
         size = _note_size(note)
         at = float(round(left - _BESIDE - size[0])), float(round(top + TITLE_HEIGHT))
-        placed.append(replace(note, position=at, size=size))
+        placed.append(note._replace(position=at, size=size))
         top += TITLE_HEIGHT + size[1] + _BELOW
     return placed

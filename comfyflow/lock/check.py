@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ from ..graph import Graph
 from ..graph.prompt import read_nodes
 from ..nearest import nearest
 from ..problem import Place, Problem, Severity
+from ..record import replace
 from ..schema import InputSchema, NodeSchema, Schema, takes_file, unfold_inputs
 from ..validate import Report, validate_prompt
 from .checked import SEVERITIES, Drift

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 from ..diff.value import printable_name
 from ..notebook import pretty_text
-from ..problem import Problem, Severity
+from ..problem import Place, Problem, Severity
 from ..user_lines import short_path
 
 SEVERITIES: Final[tuple[Severity, ...]] = ("error", "warning", "note")
@@ -23,7 +23,6 @@ file is there. ``note``: nothing changes for it.
 """
 
 
-@dataclass(frozen=True)
 class Drift(Problem):
     """A change that affects a workflow, or a reason why it would not run.
 
@@ -42,10 +41,45 @@ class Drift(Problem):
         new: What is, as plain JSON.
     """
 
-    node_ids: tuple[str, ...] = ()
-    reason: str | None = None
-    old: Any = None
-    new: Any = None
+    node_ids: tuple[str, ...]
+    reason: str | None
+    old: Any
+    new: Any
+
+    __match_args__: ClassVar[tuple[str, ...]] = (*Problem.__match_args__, "node_ids", "reason", "old", "new")
+
+    def __init__(
+        self,
+        type: str,  # noqa: A002  # as of a problem
+        message: str,
+        severity: Severity = "error",
+        node_id: str | None = None,
+        class_type: str | None = None,
+        input_name: str = "",
+        details: str = "",
+        suggestion: str | None = None,
+        place: Place | None = None,
+        title: str | None = None,
+        extra_info: Mapping[str, Any] | None = None,
+        node_ids: tuple[str, ...] = (),
+        reason: str | None = None,
+        old: Any = None,
+        new: Any = None,
+    ) -> None:
+        super().__init__(
+            type,
+            message,
+            severity,
+            node_id,
+            class_type,
+            input_name,
+            details,
+            suggestion,
+            place,
+            title,
+            extra_info,
+        )
+        self.__dict__.update(node_ids=node_ids, reason=reason, old=old, new=new)
 
     def __str__(self) -> str:
         where = f"{self.place}: " if self.place is not None else ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from ..graph import ROOT, Canvas, Graph, Note
@@ -18,6 +18,7 @@ from ..layout import NodeAppearance, Sheet, SheetLink, layout, read_sheets
 from ..layout.appearance import TITLE_HEIGHT, Widget
 from ..layout.canvas_layout import box_of
 from ..problem import Problem
+from ..record import replace
 from .text import BOLD, drawable, place_text, shortened, text_width, wrapped_lines
 from .theme import type_colour
 

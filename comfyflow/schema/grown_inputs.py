@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..json_types import is_array, is_object
+from ..record import replace
 from .input_schema import InputSchema, malformed, read_inputs
 
 _NUMBERED: Final = re.compile(r"(.*?\D)([01]|0[1-9]|[1-9][0-9]{0,3})")
@@ -23,8 +23,7 @@ _COUNT: Final = "inputcount"
 _FORMATS: Final = "formats"
 
 
-@dataclass(frozen=True)
-class Series:
+class Series(NamedTuple):
     """Inputs that are counted: ``image_1``, ``image_2``, ….
 
     Attributes:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from ..dynamic import KEYED, KINDS, UNFOLDING, DynamicInput, DynamicOption, GrowthTemplate
 from ..json_types import is_array, is_number, is_object, text_or_empty
+from ..record import Record
 
 COMBO: Final = "COMBO"
 ANY: Final = "*"
@@ -37,8 +37,7 @@ class _Missing:
 MISSING: Final = _Missing()
 
 
-@dataclass(frozen=True)
-class InputSchema:
+class InputSchema(Record):
     """One input: its wire name, its type, and all that the server says about it.
 
     Attributes:
@@ -56,9 +55,36 @@ class InputSchema:
     name: str
     type: str
     required: bool
-    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    legacy_combo: bool = False
-    legacy_choices: tuple[Any, ...] = ()
+    options: Mapping[str, Any]
+    legacy_combo: bool
+    legacy_choices: tuple[Any, ...]
+
+    __match_args__: ClassVar[tuple[str, ...]] = (
+        "name",
+        "type",
+        "required",
+        "options",
+        "legacy_combo",
+        "legacy_choices",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        type: str,  # noqa: A002  # the server's word
+        required: bool,
+        options: Mapping[str, Any] | None = None,
+        legacy_combo: bool = False,
+        legacy_choices: tuple[Any, ...] = (),
+    ) -> None:
+        self.__dict__.update(
+            name=name,
+            type=type,
+            required=required,
+            options={} if options is None else options,
+            legacy_combo=legacy_combo,
+            legacy_choices=legacy_choices,
+        )
 
     @cached_property
     def types(self) -> frozenset[str]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from ..dynamic import is_wild
 from ..json_types import array_or_empty, is_array, is_object, object_or_empty, text_or_empty
+from ..record import Record
 from .grown_inputs import TAKING_ALL, Series, brought_inputs, series_of
 from .input_schema import ANY, COMBO, InputSchema, malformed, read_inputs
 
@@ -27,8 +27,7 @@ _FILLED: Final = (
 """
 
 
-@dataclass(frozen=True)
-class OutputSchema:
+class OutputSchema(Record):
     """One output of a node class. Outputs are addressed by index: names may repeat.
 
     Attributes:
@@ -44,10 +43,40 @@ class OutputSchema:
     index: int
     name: str
     type: str
-    is_list: bool = False
-    tooltip: str = ""
-    match_template: str | None = None
-    choices: tuple[Any, ...] | None = None
+    is_list: bool
+    tooltip: str
+    match_template: str | None
+    choices: tuple[Any, ...] | None
+
+    __match_args__: ClassVar[tuple[str, ...]] = (
+        "index",
+        "name",
+        "type",
+        "is_list",
+        "tooltip",
+        "match_template",
+        "choices",
+    )
+
+    def __init__(
+        self,
+        index: int,
+        name: str,
+        type: str,  # noqa: A002  # the server's word
+        is_list: bool = False,
+        tooltip: str = "",
+        match_template: str | None = None,
+        choices: tuple[Any, ...] | None = None,
+    ) -> None:
+        self.__dict__.update(
+            index=index,
+            name=name,
+            type=type,
+            is_list=is_list,
+            tooltip=tooltip,
+            match_template=match_template,
+            choices=choices,
+        )
 
     @property
     def is_wild(self) -> bool:
@@ -55,8 +84,7 @@ class OutputSchema:
         return is_wild(self.type)
 
 
-@dataclass(frozen=True)
-class NodeSchema:
+class NodeSchema(Record):
     """One node class.
 
     Attributes:
@@ -77,7 +105,41 @@ class NodeSchema:
     inputs: tuple[InputSchema, ...]
     outputs: tuple[OutputSchema, ...]
     is_output_node: bool
-    raw: Mapping[str, Any] = field(repr=False)
+    raw: Mapping[str, Any]
+
+    __match_args__: ClassVar[tuple[str, ...]] = (
+        "class_type",
+        "display_name",
+        "category",
+        "python_module",
+        "inputs",
+        "outputs",
+        "is_output_node",
+        "raw",
+    )
+    _unshown: ClassVar[frozenset[str]] = frozenset({"raw"})
+
+    def __init__(
+        self,
+        class_type: str,
+        display_name: str,
+        category: str,
+        python_module: str,
+        inputs: tuple[InputSchema, ...],
+        outputs: tuple[OutputSchema, ...],
+        is_output_node: bool,
+        raw: Mapping[str, Any],
+    ) -> None:
+        self.__dict__.update(
+            class_type=class_type,
+            display_name=display_name,
+            category=category,
+            python_module=python_module,
+            inputs=inputs,
+            outputs=outputs,
+            is_output_node=is_output_node,
+            raw=raw,
+        )
 
     @cached_property
     def by_name(self) -> Mapping[str, InputSchema]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, TypeGuard
 
 from ..graph.prompt import META, meta_of
@@ -17,7 +16,6 @@ from .server_error import ErrorEntry
 _DICT: Final[Any] = dict
 
 
-@dataclass
 class Classes:
     """The classes of a prompt's nodes.
 
@@ -28,10 +26,11 @@ class Classes:
         answer: Its answer, where the prompt fails here as a whole.
     """
 
-    plans: dict[str, ClassPlan | None] = field(default_factory=dict[str, ClassPlan | None])
-    outputs: list[str] = field(default_factory=list[str])
-    missing: dict[str, ErrorEntry] = field(default_factory=dict[str, ErrorEntry])
-    answer: ServerAnswer | None = None
+    def __init__(self) -> None:
+        self.plans: dict[str, ClassPlan | None] = {}
+        self.outputs: list[str] = []
+        self.missing: dict[str, ErrorEntry] = {}
+        self.answer: ServerAnswer | None = None
 
 
 def crash(why: str) -> ServerAnswer:

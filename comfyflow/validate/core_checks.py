@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from ..schema import NodeSchema
@@ -34,10 +33,10 @@ def own_check(node: NodeSchema, rules: ServerRules) -> OwnCheck | None:
     if node.python_module != module or not (since is None or since.at(rules.version)):
         return None
     if check.run is _ratio and not rules.ratio_raises:
-        check = replace(check, run=_old_ratio)
+        check = check._replace(run=_old_ratio)
     if node.class_type == "LoadImageMask" and rules.masks_are_images:
-        check = replace(check, owner="LoadImage")
-    return replace(check, method="validate_inputs") if node.is_v3 else check
+        check = check._replace(owner="LoadImage")
+    return check._replace(method="validate_inputs") if node.is_v3 else check
 
 
 def _file(owner: str, name: str, kind: str) -> OwnCheck:

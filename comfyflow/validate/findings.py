@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..problem import Severity
@@ -60,7 +59,6 @@ Step = LinkStep | ErrorEntry | Raised
 """What the server comes upon at one input, in the schema's order of inputs."""
 
 
-@dataclass
 class Findings:
     """One node, looked at closely.
 
@@ -75,13 +73,14 @@ class Findings:
         matches: Whether a type that matches others decides what flows through one of its links.
     """
 
-    steps: list[Step] = field(default_factory=list[Step])
-    notes: list[Remark] = field(default_factory=list[Remark])
-    sources: list[str] = field(default_factory=list[str])
-    strays: list[str] = field(default_factory=list[str])
-    dangling: list[str] = field(default_factory=list[str])
-    depth: int = 0
-    matches: bool = False
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self.notes: list[Remark] = []
+        self.sources: list[str] = []
+        self.strays: list[str] = []
+        self.dangling: list[str] = []
+        self.depth = 0
+        self.matches = False
 
     @property
     def is_wrong(self) -> bool:

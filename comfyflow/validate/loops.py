@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ..graph.prompt import is_link, sources_of
 from ..graph.walk import reachable, turned
@@ -33,8 +32,7 @@ ACCUMULATE: Final = "loop_accumulate_from_body"
 _Edges = Mapping[str, Collection[str]]
 
 
-@dataclass(frozen=True)
-class Loop:
+class Loop(NamedTuple):
     """A loop of a prompt.
 
     Attributes:
@@ -48,8 +46,7 @@ class Loop:
     body: Sequence[str]
 
 
-@dataclass(frozen=True)
-class Boundaries:
+class Boundaries(NamedTuple):
     """The nodes of a prompt that start or end loops.
 
     Attributes:

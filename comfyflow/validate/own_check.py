@@ -8,8 +8,7 @@ leaves range and choices of the inputs that the method takes to it, calls it wit
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from .server_error import Raised
 
@@ -29,8 +28,7 @@ class OwnCheckError(Exception):
         self.raised: Final = Raised(exception_type, message)
 
 
-@dataclass(frozen=True)
-class OwnCheck:
+class OwnCheck(NamedTuple):
     """One of these methods.
 
     Attributes:
@@ -45,7 +43,7 @@ class OwnCheck:
     """
 
     owner: str
-    run: Run = field(repr=False)
+    run: Run
     needed: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     takes_all: bool = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ..json_types import array_or_empty, is_object, object_or_empty, text_or_empty, texts_in
@@ -15,7 +14,6 @@ BAD_REQUEST: Final = 400
 INTERNAL_ERROR: Final = 500
 
 
-@dataclass
 class ServerAnswer:
     """What a server says about a prompt.
 
@@ -28,12 +26,21 @@ class ServerAnswer:
         raw: The answer as it came, where it came from a server.
     """
 
-    valid: bool
-    error: ErrorEntry | None = None
-    outputs: Sequence[str] = ()
-    node_errors: Mapping[str, NodeErrors] = field(default_factory=dict[str, NodeErrors])
-    status: int = OK
-    raw: Mapping[str, Any] | None = None
+    def __init__(
+        self,
+        valid: bool,
+        error: ErrorEntry | None = None,
+        outputs: Sequence[str] = (),
+        node_errors: Mapping[str, NodeErrors] | None = None,
+        status: int = OK,
+        raw: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.valid = valid
+        self.error = error
+        self.outputs = outputs
+        self.node_errors: Mapping[str, NodeErrors] = {} if node_errors is None else node_errors
+        self.status = status
+        self.raw = raw
 
     def to_json(self) -> dict[str, Any]:
         """The answer as the server sends it."""

@@ -7,7 +7,6 @@ found. Here the same steps run on our own stack, so that no prompt is too deep t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from .findings import LinkStep, Step
@@ -18,7 +17,6 @@ _Verdict = tuple[bool, list[ErrorEntry]]
 _FINE: Final[_Verdict] = (True, [])
 
 
-@dataclass
 class Verdicts:
     """What the server found.
 
@@ -30,11 +28,12 @@ class Verdicts:
         circles: The cycles of which it does not say that they are any.
     """
 
-    outputs: list[str] = field(default_factory=list[str])
-    node_errors: dict[str, NodeErrors] = field(default_factory=dict[str, NodeErrors])
-    output_errors: list[ErrorEntry] = field(default_factory=list[ErrorEntry])
-    visited: set[str] = field(default_factory=set[str])
-    circles: list[list[str]] = field(default_factory=list[list[str]])
+    def __init__(self, outputs: list[str] | None = None) -> None:
+        self.outputs: list[str] = [] if outputs is None else outputs
+        self.node_errors: dict[str, NodeErrors] = {}
+        self.output_errors: list[ErrorEntry] = []
+        self.visited: set[str] = set()
+        self.circles: list[list[str]] = []
 
 
 class _Frame:

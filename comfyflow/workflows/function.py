@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import inspect
 import os
 import sys
 import typing
@@ -19,6 +18,8 @@ from ..problem import Place
 from .workflow import Call, Workflow
 
 if TYPE_CHECKING:
+    import inspect
+
     from ..schema import Schema
     from .parameters_model import ParametersModel
 
@@ -76,7 +77,9 @@ class WorkflowFunction(Generic[P, R]):
 
     @property
     def _place(self) -> Place | None:
-        code = getattr(inspect.unwrap(self.function), "__code__", None)
+        from inspect import unwrap  # which takes as long to import as many a workflow to make
+
+        code = getattr(unwrap(self.function), "__code__", None)
         return Place(code.co_filename, code.co_firstlineno) if code is not None else None
 
     @property
@@ -87,7 +90,9 @@ class WorkflowFunction(Generic[P, R]):
     @property
     def parameters(self) -> dict[str, inspect.Parameter]:
         """The parameters, each annotation resolved where it can be."""
-        function = inspect.unwrap(self.function)
+        from inspect import unwrap
+
+        function = unwrap(self.function)
         signature = _signature(self.function)
         names = getattr(function, "__globals__", {})
         return {
@@ -149,10 +154,12 @@ class WorkflowFunction(Generic[P, R]):
         return json_schema(self.parameters_model if schema is None else self._model(schema), self.name)
 
     def _model(self, schema: Schema | None) -> type[ParametersModel]:
+        from inspect import getdoc
+
         from .parameters_model import build_model
 
         made: type[ParametersModel] = build_model(
-            self.name, inspect.getdoc(self.function) or "", self.typed_parameters(schema)
+            self.name, getdoc(self.function) or "", self.typed_parameters(schema)
         )
         return made
 
@@ -214,11 +221,13 @@ def is_workflow(value: object) -> TypeGuard[Workflow[Any] | WorkflowFunction[...
 
 def _signature(function: Callable[..., Any]) -> inspect.Signature:
     """A function's signature; names that only a type checker knows stay as they are written."""
+    from inspect import signature
+
     if sys.version_info >= (3, 14):
         from annotationlib import Format
 
-        return inspect.signature(function, annotation_format=Format.FORWARDREF)
-    return inspect.signature(function)
+        return signature(function, annotation_format=Format.FORWARDREF)
+    return signature(function)
 
 
 def _resolved(annotation: Any, names: dict[str, Any]) -> Any:

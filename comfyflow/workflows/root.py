@@ -5,8 +5,6 @@ What has run comes back in the same shape, with what each node gave in place of 
 
 from __future__ import annotations
 
-import copy
-import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, TypeVar
 
@@ -87,7 +85,9 @@ def map_root(root: object, function: Callable[[Node], Any]) -> Any:
     if is_output(root):
         return function(slot_of(root)[0])
     if _is_data(root):
-        made = copy.copy(root)
+        from copy import copy
+
+        made = copy(root)
         for name, value in _fields(root):
             object.__setattr__(made, name, map_root(value, function))
         return made
@@ -135,7 +135,7 @@ def _no_node(root: object) -> str:
 
 
 def _is_data(root: object) -> bool:
-    return dataclasses.is_dataclass(root) and not isinstance(root, type)
+    return hasattr(type(root), "__dataclass_fields__")
 
 
 def _is_named(root: object) -> bool:
@@ -143,5 +143,7 @@ def _is_named(root: object) -> bool:
 
 
 def _fields(root: Any) -> list[tuple[str, Any]]:
-    names = [field.name for field in dataclasses.fields(root)]
+    from dataclasses import fields  # few have one, and it takes long to import
+
+    names = [field.name for field in fields(root)]
     return [(name, getattr(root, name)) for name in names if hasattr(root, name)]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar, overload
 
 from ..collector import collector_paused
 from ..errors import GraphError, NodeUsageError, SchemaError
@@ -14,6 +13,7 @@ from ..graph import Graph
 from ..graph.prompt import Prompt, to_prompt, write_nodes
 from ..node import Node
 from ..problem import Place
+from ..record import Record
 from .compile import Ids, NodePlaces, build_graph, graph_nodes, module_names, number_nodes, reachable_nodes
 from .root import root_nodes
 
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     Roots = TypeVarTuple("Roots")
 
 
-@dataclass(frozen=True)
-class Compiled:
+class Compiled(Record):
     """A workflow, compiled: its graph, its prompt, and the way back to the user's nodes.
 
     Attributes:
@@ -43,6 +42,11 @@ class Compiled:
 
     graph: Graph
     ids: Ids
+
+    __match_args__: ClassVar[tuple[str, ...]] = ("graph", "ids")
+
+    def __init__(self, graph: Graph, ids: Ids) -> None:
+        self.__dict__.update(graph=graph, ids=ids)
 
     @cached_property
     def prompt(self) -> Prompt:

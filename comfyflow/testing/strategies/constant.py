@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from functools import reduce
 from typing import Any, Final, TypeAlias
 
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 
 from ...graph.prompt import wrapped
 from ...json_types import is_array, is_number
+from ...record import replace
 from ...schema import MISSING, InputSchema, NodeSchema
 from ...schema.input_schema import PRIMITIVES
 
