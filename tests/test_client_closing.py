@@ -324,3 +324,39 @@ def test_a_client_that_a_result_needs_is_not_collected(server: Simulator) -> Non
     file = Client(server.url).run(prompt(), timeout=20).files[0]
     gc.collect()
     assert file.bytes().startswith(b"\x89PNG")
+
+
+def test_a_connection_that_comes_after_closing_is_closed(
+    server: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pool forgets what it is opening when it is closed."""
+    opened, closed = threading.Event(), threading.Event()
+    connect = socket.create_connection
+    made: list[socket.socket] = []
+
+    def late(*args: Any, **options: Any) -> socket.socket:
+        made.append(connect(*args, **options))
+        opened.set()
+        closed.wait(20)
+        return made[-1]
+
+    client = Client(server.url)
+    monkeypatch.setattr(socket, "create_connection", late)
+    ends: list[object] = []
+
+    def ask() -> None:
+        try:
+            ends.append(client.queue())
+        except ClientError as error:
+            ends.append(error)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    assert opened.wait(20)
+    client.close()
+    closed.set()
+    thread.join(20)
+    (end,) = ends
+    assert isinstance(end, ClientError)
+    assert "this client is closed" in str(end)
+    assert [one.fileno() for one in made] == [-1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import sys
 from pathlib import Path
@@ -39,6 +38,8 @@ def show_events_only() -> None:
 
     Without a handler, Python would print each warning among what is displayed.
     """
+    import logging  # only what displays events needs it
+
     log = logging.getLogger("comfyflow.client")
     if not log.handlers:
         log.addHandler(logging.NullHandler())

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar, Token
 from typing import Any, Final, TypeVar
+from weakref import WeakSet
 
 import httpcore
 from typing_extensions import Self
@@ -77,12 +78,13 @@ def keep_pace(transport: T) -> T:
     """Make an httpx transport's connections keep the pace of their request.
 
     httpx has no option for httpcore's network backend, which is its documented place for this, nor for the
-    lock of its pool.
+    lock of its pool. A pool that is closed while a thread opens a connection forgets that one.
     """
     pool: Any = getattr(transport, "_pool", None)
     backend = getattr(pool, "_network_backend", None)
     if isinstance(backend, httpcore.NetworkBackend):
-        pool._network_backend = _Backend(backend)
+        pool._network_backend = kept = _Backend(backend)
+        pool.close = kept.closing(pool.close)
         # A Ctrl-C that comes as httpcore's own lock is taken leaves it locked; not so the interpreter's.
         pool._optional_thread_lock = threading.Lock()
     elif isinstance(backend, httpcore.AsyncNetworkBackend):
@@ -133,8 +135,9 @@ class _Outbox:
 
 
 class _Stream(httpcore.NetworkStream):
-    def __init__(self, inner: httpcore.NetworkStream) -> None:
+    def __init__(self, inner: httpcore.NetworkStream, backend: _Backend) -> None:
         self._inner = inner
+        self._backend = backend
         self._outbox = _Outbox()
         self._lock = threading.RLock()  # the collector may close it in the middle of a line that has the lock
         self._user: int | None = None
@@ -192,7 +195,7 @@ class _Stream(httpcore.NetworkStream):
         self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         limit = _within(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._inner.start_tls(ssl_context, server_hostname, limit))
+        return self._backend.kept(self._inner.start_tls(ssl_context, server_hostname, limit))
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
@@ -201,6 +204,35 @@ class _Stream(httpcore.NetworkStream):
 class _Backend(httpcore.NetworkBackend):
     def __init__(self, inner: httpcore.NetworkBackend) -> None:
         self._inner = inner
+        self._lock = threading.RLock()  # as that of a stream
+        self._streams: WeakSet[_Stream] = WeakSet()
+        self._closed = False
+
+    def kept(self, inner: httpcore.NetworkStream) -> _Stream:
+        """A connection that is closed with all others.
+
+        Raises:
+            httpcore.ConnectError: They are closed already.
+        """
+        stream = _Stream(inner, self)
+        with self._lock:
+            if not self._closed:
+                self._streams.add(stream)
+                return stream
+        stream.close()
+        raise httpcore.ConnectError("the client was closed in the meantime")
+
+    def closing(self, close: Callable[[], None]) -> Callable[[], None]:
+        """What closes a pool, and then the connections that it has forgotten."""
+
+        def close_all() -> None:
+            with self._lock:
+                self._closed = True
+            close()
+            for stream in list(self._streams):
+                stream.close()
+
+        return close_all
 
     def connect_tcp(
         self,
@@ -211,7 +243,7 @@ class _Backend(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         limit = _within(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._inner.connect_tcp(host, port, limit, local_address, socket_options))
+        return self.kept(self._inner.connect_tcp(host, port, limit, local_address, socket_options))
 
     def sleep(self, seconds: float) -> None:
         self._inner.sleep(seconds)
