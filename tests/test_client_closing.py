@@ -360,3 +360,39 @@ def test_a_connection_that_comes_after_closing_is_closed(
     assert isinstance(end, ClientError)
     assert "this client is closed" in str(end)
     assert [one.fileno() for one in made] == [-1]
+
+
+def test_closing_while_another_thread_starts_the_socket(
+    server: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starting, go_on = threading.Event(), threading.Event()
+    start = threading.Thread.start
+
+    def slowly(thread: threading.Thread) -> None:
+        if thread.name == "comfyflow-socket":
+            starting.set()
+            go_on.wait(20)
+        start(thread)
+
+    ends: list[object] = []
+
+    def ended(function: Callable[[], object]) -> None:
+        try:
+            ends.append(function())
+        except Exception as error:  # noqa: BLE001  # every kind is looked at
+            ends.append(error)
+
+    client = Client(server.url)
+    monkeypatch.setattr(threading.Thread, "start", slowly)
+    threads = [
+        threading.Thread(target=ended, args=(function,))
+        for function in (lambda: client.run(prompt(), timeout=20), client.close)
+    ]
+    threads[0].start()
+    assert starting.wait(20)
+    threads[1].start()
+    threads[1].join(0.2)
+    go_on.set()
+    for thread in threads:
+        thread.join(20)
+    assert sorted(type(end).__name__ for end in ends) == ["ClientError", "NoneType"], ends

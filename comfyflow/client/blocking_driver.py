@@ -98,6 +98,7 @@ class BlockingDriver:
         self._direct = DirectRequests(core, self._http, possible=self._options.auth is None)
         self._socket = BlockingSocketDriver(core, self._options, connect)
         self._caller: threading.Thread | None = None
+        self._calling = threading.Lock()
         self._beside = Halt()
         core.hub.hang_up = self._socket.hang_up
 
@@ -132,11 +133,13 @@ class BlockingDriver:
 
         Not the socket's thread: a function may wait for a prompt, and so for the socket.
         """
-        if self._caller is None:
-            self._caller = threading.Thread(
-                target=self._call, args=(callbacks,), name="comfyflow-callbacks", daemon=True
-            )
-            self._caller.start()
+        with self._calling:
+            if self._caller is None:
+                caller = threading.Thread(
+                    target=self._call, args=(callbacks,), name="comfyflow-callbacks", daemon=True
+                )
+                caller.start()
+                self._caller = caller
         self.start_socket()
 
     def _call(self, callbacks: Callbacks) -> None:

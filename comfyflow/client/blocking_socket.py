@@ -181,8 +181,9 @@ class BlockingSocketDriver:
         """Start the thread, unless it runs."""
         with self._lock:
             if self._thread is None and not self._core.hub.stop.is_set():
-                self._thread = threading.Thread(target=self._run, name="comfyflow-socket", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="comfyflow-socket", daemon=True)
+                thread.start()
+                self._thread = thread
 
     def hang_up(self) -> None:
         """Break the connection; the thread reopens it."""
@@ -193,7 +194,8 @@ class BlockingSocketDriver:
     def close(self) -> None:
         """End the thread. One that waits for a connection ends by itself when the attempt does."""
         self.hang_up()
-        thread = self._thread
+        with self._lock:  # another thread may be starting it
+            thread = self._thread
         if thread is not None and not self._opening and thread is not threading.current_thread():
             thread.join(_CLOSING_SECONDS)
 
