@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..collector import collector_paused
 from ..graph import Graph
 from .canonical import canonical_hash as canonical_hash
 from .canonical import used_nodes as used_nodes
@@ -37,4 +38,5 @@ def diff(before: Graph, after: Graph) -> Diff:
     Raises:
         PromptError: A value cannot be written as JSON.
     """
-    return describe(before, after, match(Wiring([before, after])))
+    with collector_paused():
+        return describe(before, after, match(Wiring([before, after])))

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from ..collector import collector_paused
 from ..graph import ROOT, Canvas, Graph, Group, Note
 from ..graph.canvas import Point, Size
 from ..schema import Schema
@@ -79,35 +80,40 @@ def layout(
     groups: dict[str, tuple[Group, ...]] = {}
     written: dict[str, tuple[Note, ...]] = {}
     ends: dict[str, tuple[Point, Point]] = {}
-    sheets = read_sheets(graph, schema)
-    for scope_id, sheet in sheets.items():
-        for node_id, shape in sheet.shapes.items():
-            given = (sizes or {}).get(node_id) or known.sizes.get(node_id)
-            found[node_id] = given if given is not None else shape.size
-        kept = {} if afresh else {key: known.positions[key] for key in sheet.shapes if key in known.positions}
-        own = tuple(section for section in sections if section.scope == scope_id)
-        old_notes = known.notes.get(scope_id, ())
-        new_notes = tuple((notes or {}).get(scope_id, ()))
-        if kept or (not sheet.shapes and not afresh):
-            drawn = known.groups.get(scope_id, ())
-            places = _beside(sheet, found, kept, drawn, old_notes)
-            stand = old_notes
-        else:
-            if afresh:
-                drawn_before, loose = _sections(graph.canvas, scope_id, sheet, found)
-                own, new_notes = (*drawn_before, *own), (*loose, *new_notes)
-            places, drawn, stand = _whole(sheet, found, own, _outputs(graph, sheets, scope_id))
-        positions.update(places)
-        if scope_id != ROOT and places:
-            ends[scope_id] = _ends(sheet, found, places, _outputs(graph, sheets, scope_id))
-        boxes = [box_of(places[key], found[key]) for key in sheet.shapes]
-        boxes += [box_of(note.position, _note_size(note)) for note in stand]
-        boxes += [group.box for group in drawn]
-        stand = (*stand, *_left_of(boxes, new_notes))
-        if drawn:
-            groups[scope_id] = drawn
-        if stand:
-            written[scope_id] = stand
+    with collector_paused():
+        sheets = read_sheets(graph, schema)
+        for scope_id, sheet in sheets.items():
+            for node_id, shape in sheet.shapes.items():
+                given = (sizes or {}).get(node_id) or known.sizes.get(node_id)
+                found[node_id] = given if given is not None else shape.size
+            kept = (
+                {}
+                if afresh
+                else {key: known.positions[key] for key in sheet.shapes if key in known.positions}
+            )
+            own = tuple(section for section in sections if section.scope == scope_id)
+            old_notes = known.notes.get(scope_id, ())
+            new_notes = tuple((notes or {}).get(scope_id, ()))
+            if kept or (not sheet.shapes and not afresh):
+                drawn = known.groups.get(scope_id, ())
+                places = _beside(sheet, found, kept, drawn, old_notes)
+                stand = old_notes
+            else:
+                if afresh:
+                    drawn_before, loose = _sections(graph.canvas, scope_id, sheet, found)
+                    own, new_notes = (*drawn_before, *own), (*loose, *new_notes)
+                places, drawn, stand = _whole(sheet, found, own, _outputs(graph, sheets, scope_id))
+            positions.update(places)
+            if scope_id != ROOT and places:
+                ends[scope_id] = _ends(sheet, found, places, _outputs(graph, sheets, scope_id))
+            boxes = [box_of(places[key], found[key]) for key in sheet.shapes]
+            boxes += [box_of(note.position, _note_size(note)) for note in stand]
+            boxes += [group.box for group in drawn]
+            stand = (*stand, *_left_of(boxes, new_notes))
+            if drawn:
+                groups[scope_id] = drawn
+            if stand:
+                written[scope_id] = stand
     return Canvas(positions, groups, written, found, ends)
 
 

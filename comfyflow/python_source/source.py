@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from ..collector import collector_paused
 from ..errors import PythonSourceError
 from ..graph import ROOT, Graph, Link
 from ..input_file import ForeignPath
@@ -76,16 +77,17 @@ def to_python(
     """
     if not all(part.isidentifier() for part in package.split(".")):
         raise PythonSourceError(f"{package!r:.80} is not a package name")
-    given = with_marked_paths(checked_graph(graph), schema)
-    notes = annotations if annotations is not None else annotations_of(given)
-    units = (
-        {ROOT: Unit(ROOT, list(given), {}, list(given))}
-        if flat
-        else find_units(given, 1 if notes.subgraphs else 2)
-    )
-    bodies = _divided(given, units, schema, params, name, notes)
-    writer = ModuleWriter(schema, package, max(line_length, SHORTEST_LINE), notes, canvas)
-    return writer.write(bodies, _module_docstring(name))
+    with collector_paused():
+        given = with_marked_paths(checked_graph(graph), schema)
+        notes = annotations if annotations is not None else annotations_of(given)
+        units = (
+            {ROOT: Unit(ROOT, list(given), {}, list(given))}
+            if flat
+            else find_units(given, 1 if notes.subgraphs else 2)
+        )
+        bodies = _divided(given, units, schema, params, name, notes)
+        writer = ModuleWriter(schema, package, max(line_length, SHORTEST_LINE), notes, canvas)
+        return writer.write(bodies, _module_docstring(name))
 
 
 def _divided(
