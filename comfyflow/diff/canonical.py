@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Final
 
+from ..collector import collector_paused
 from ..errors import SymmetryError
 from ..graph import Graph
 from ..schema import Schema
@@ -39,22 +40,23 @@ def canonical_hash(graph: Graph, schema: Schema | None = None) -> str:
         SymmetryError: Hundreds of nodes differ only in the pattern of their links, and
             ordering them would take too long.
     """
-    used = used_nodes(graph, schema)
-    wiring = Wiring([Graph(node for node_id, node in graph.items() if node_id in used)])
-    neighbours = wiring.neighbours
-    colouring = Colouring(dict(enumerate(wiring.contents)), neighbours)
-    colouring.refine()
-    ordered = canonical_order(range(len(wiring)), colouring.colour, neighbours, SEARCH_LIMIT)
-    if not ordered.exact:
-        raise SymmetryError(
-            f"a graph of {len(wiring)} nodes that look too much alike: no canonical order was found in "
-            "bounded time; give the nodes values that tell them apart"
-        )
-    digest = hashlib.sha256(_FORMAT)
-    places = {node: place for place, node in enumerate(ordered.nodes)}
-    for line in sorted(_line(wiring, node, places) for node in ordered.nodes):
-        digest.update(line.encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()
+    with collector_paused():
+        used = used_nodes(graph, schema)
+        wiring = Wiring([Graph(node for node_id, node in graph.items() if node_id in used)])
+        neighbours = wiring.neighbours
+        colouring = Colouring(dict(enumerate(wiring.contents)), neighbours)
+        colouring.refine()
+        ordered = canonical_order(range(len(wiring)), colouring.colour, neighbours, SEARCH_LIMIT)
+        if not ordered.exact:
+            raise SymmetryError(
+                f"a graph of {len(wiring)} nodes that look too much alike: no canonical order was found in "
+                "bounded time; give the nodes values that tell them apart"
+            )
+        digest = hashlib.sha256(_FORMAT)
+        places = {node: place for place, node in enumerate(ordered.nodes)}
+        for line in sorted(_line(wiring, node, places) for node in ordered.nodes):
+            digest.update(line.encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()
 
 
 def used_nodes(graph: Graph, schema: Schema | None = None) -> set[str]:
