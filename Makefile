@@ -76,7 +76,7 @@ $(VENV)/.slow: pyproject.toml tools/editors.py | $(VENV)/.dev
 	$(BIN)/python -m tools.editors
 	@touch $@
 
-test-slow: $(VENV)/.slow ## run what takes longer: a browser, killed commands, hostile input, mutations, coverage
+test-slow: $(VENV)/.slow ## run what takes longer: a browser, the pages, killed commands, hostile input, mutations, coverage
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
 	for kind in schemas workflows media; do $(BIN)/python -m tools.fuzz $$kind --count 200 --seed 1 || exit 1; done
 	$(BIN)/python -m tools.fuzz answers --count 40 --seed 1
