@@ -1,7 +1,8 @@
 """Every snippet and every command of the README and of docs/ runs, each block in a folder of its own.
 
-How a page marks its blocks stands in `tests/documents.py`. Commands within a sentence are not run: it is
-looked whether there are such options.
+How a page marks its blocks stands in `tests/documents.py`. What docs/ has runs in `make test-slow`, what the
+README has in `make test`. Commands within a sentence are not run: it is looked whether there are such
+options.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -84,6 +85,15 @@ def folder(tmp_path: Path, server: Simulator, monkeypatch: pytest.MonkeyPatch) -
     return tmp_path
 
 
+def cases(blocks: Iterable[Block]) -> list[Any]:
+    """One case a block; those of the README, a user's first commands, are never left out."""
+    slow = pytest.mark.slow
+    return [
+        pytest.param(block, id=str(block), marks=() if block.document == ROOT / "README.md" else slow)
+        for block in blocks
+    ]
+
+
 def put_files(block: Block, folder: Path) -> None:
     for before in files_before(block):
         path = folder / before.file
@@ -96,7 +106,7 @@ def check_output(block: Block, said: str, server: Simulator) -> None:
         assert prints(said.replace(server.url, SERVER), shown.text), f"{shown} shows other than\n{said}"
 
 
-@pytest.mark.parametrize("block", PYTHON, ids=str)
+@pytest.mark.parametrize("block", cases(PYTHON))
 def test_a_snippet_runs(
     block: Block, folder: Path, server: Simulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -119,7 +129,7 @@ def test_a_snippet_runs(
     check_output(block, said.out + said.err, server)
 
 
-@pytest.mark.parametrize("block", SHELL, ids=str)
+@pytest.mark.parametrize("block", cases(SHELL))
 def test_commands_run(
     block: Block,
     folder: Path,

@@ -70,6 +70,13 @@ def test_named_paths_exist(page: Path) -> None:
                 assert found, f"{shown(page)} names {path}"
 
 
+def test_files_that_the_coverage_leaves_out_exist() -> None:
+    named = re.search(r"^UNCOVERED := (.*(?:\\\n.*)*)", text_of(ROOT / "Makefile"), re.MULTILINE)
+    assert named is not None
+    for name in named[1].replace("\\", "").split():
+        assert list(ROOT.glob(f"tests/test_{name.replace('%', '*')}.py")), name
+
+
 @pytest.mark.parametrize("page", [*PAGES, *CI], ids=shown)
 def test_named_targets_of_make_exist(page: Path) -> None:
     targets = set(_TARGET.findall(text_of(ROOT / "Makefile")))

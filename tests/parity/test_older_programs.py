@@ -25,6 +25,7 @@ from comfyflow.python_source import to_python
 from comfyflow.python_source.node_class import node_classes
 from comfyflow.schema import Schema
 from comfyflow.schema.package import package_schema
+from tests import type_checkers
 from tests.generated import load_package
 from tests.older_programs import calls_of, class_of, links_of, program
 from tests.parity.data import needs_data, recorded_schema, records
@@ -215,20 +216,8 @@ def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[t
 
 def said(folder: Path, files: list[str]) -> dict[str, list[tuple[str, int, str]]]:
     """The errors of the type checkers: file, line and message."""
-    (folder / "mypy.ini").write_text(
-        f"[mypy]\nstrict = true\nmypy_path = {ROOT / 'stubs'}:{ROOT}\n"
-        "[mypy-comfyflow.*]\nignore_errors = true\n[mypy-networkx.*]\nignore_missing_imports = true\n"
-    )
-    words = [
-        sys.executable,
-        "-m",
-        "mypy",
-        "--config-file=mypy.ini",
-        "--no-error-summary",
-        "--no-pretty",
-        *files,
-    ]
-    found = {"mypy": _errors(words, folder, r"(.+?):(\d+): error: (.*)")}
+    run = type_checkers.mypy(*(folder / name for name in files), folder=folder)
+    found = {"mypy": _errors(run, r"(.+?):(\d+): error: (.*)")}
     program_ = pyright_program()
     if program_ is not None:
         (folder / "pyrightconfig.json").write_text(
@@ -236,12 +225,12 @@ def said(folder: Path, files: list[str]) -> dict[str, list[tuple[str, int, str]]
             '"pythonVersion": "3.10", "reportMissingTypeStubs": false}'
         )
         words = [program_, "--pythonpath", sys.executable, "-p", "pyrightconfig.json"]
-        found["pyright"] = _errors(words, folder, r"\s*(.+?):(\d+):\d+ - error: (.*)")
+        run = subprocess.run(words, cwd=folder, capture_output=True, text=True)
+        found["pyright"] = _errors(run, r"\s*(.+?):(\d+):\d+ - error: (.*)")
     return found
 
 
-def _errors(words: list[str], folder: Path, pattern: str) -> list[tuple[str, int, str]]:
-    run = subprocess.run(words, cwd=folder, capture_output=True, text=True)
+def _errors(run: subprocess.CompletedProcess[str], pattern: str) -> list[tuple[str, int, str]]:
     assert run.returncode in (0, 1), run.stdout[-2000:] + run.stderr[-2000:]
     matches = (re.match(pattern, line) for line in run.stdout.splitlines())
     return [(Path(match[1]).name, int(match[2]), match[3]) for match in matches if match]

@@ -13,6 +13,7 @@ import pytest
 from comfyflow.codegen import Options, generate
 from comfyflow.codegen.name import class_name, distinct_names
 from comfyflow.schema import InputSchema, Schema, load_schema
+from tests import type_checkers
 from tests.typing.snippets import ROOT, pyright_program
 
 DATA = Path(os.environ.get("COMFYFLOW_PARITY_DATA", ROOT.parent / "shared" / "data")) / "object_info"
@@ -63,14 +64,10 @@ def value(entry: InputSchema) -> str:
 
 
 def test_they_pass_mypy_strict(packages: Path) -> None:
-    config = packages / "mypy.ini"
-    config.write_text(f"[mypy]\nstrict = True\nmypy_path = {ROOT}:{packages}\nfollow_imports = silent\n")
-    command = [sys.executable, "-m", "mypy", "--config-file", str(config), "--no-error-summary"]
-    for name in sorted(
-        path.name for path in packages.iterdir() if path.is_dir() and path.name.startswith("nodes_")
-    ):
-        command += ["-p", name, "-m", f"calls_{name}"]
-    run = subprocess.run(command, cwd=packages, capture_output=True, text=True)
+    names = sorted(path.name for path in packages.glob("nodes_*"))
+    assert len(names) == 2 * len(SERVERS)
+    files = [packages / file for name in names for file in (name, f"calls_{name}.py")]
+    run = type_checkers.mypy(*files, folder=packages)
     assert run.stdout + run.stderr == ""
     assert run.returncode == 0
 
