@@ -382,17 +382,17 @@ def test_closing_while_another_thread_starts_the_socket(
         except Exception as error:  # noqa: BLE001  # every kind is looked at
             ends.append(error)
 
-    client = Client(server.url)
-    monkeypatch.setattr(threading.Thread, "start", slowly)
-    threads = [
-        threading.Thread(target=ended, args=(function,))
-        for function in (lambda: client.run(prompt(), timeout=20), client.close)
-    ]
-    threads[0].start()
-    assert starting.wait(20)
-    threads[1].start()
-    threads[1].join(0.2)
-    go_on.set()
-    for thread in threads:
-        thread.join(20)
+    with Client(server.url) as client:
+        monkeypatch.setattr(threading.Thread, "start", slowly)
+        threads = [
+            threading.Thread(target=ended, args=(function,))
+            for function in (lambda: client.run(prompt(), timeout=20), client.close)
+        ]
+        threads[0].start()
+        assert starting.wait(20)
+        threads[1].start()
+        threads[1].join(0.2)
+        go_on.set()
+        for thread in threads:
+            thread.join(20)
     assert sorted(type(end).__name__ for end in ends) == ["ClientError", "NoneType"], ends
