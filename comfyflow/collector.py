@@ -6,7 +6,7 @@ import gc
 
 
 class collector_paused:  # noqa: N801  # it is read as a verb: with collector_paused(): ...
-    """Put the collector off while a block makes many objects and drops none.
+    """Put the collector off while a block makes many objects, and hardly any cycles of them.
 
     Without this it walks all nodes of a large graph again and again, for nothing: half the time
     of compiling 100,000 nodes. Several threads may do so at once: the last that found it

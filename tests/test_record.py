@@ -4,15 +4,19 @@ import copy
 import pickle
 import subprocess
 import sys
+from inspect import signature
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
-from comfyflow.graph import Canvas
+from comfyflow.graph import Canvas, read_prompt, to_prompt
 from comfyflow.input_file import InputFile, UploadedFile
 from comfyflow.lock import Drift
+from comfyflow.parameters import Parameters
 from comfyflow.problem import Problem
 from comfyflow.record import Record, replace
 from comfyflow.schema import InputSchema, NodeSchema, OutputSchema
@@ -66,6 +70,14 @@ def test_what_is_compared_and_shown() -> None:
     assert Canvas(document={"a": 1}) == Canvas()
 
 
+def test_a_graph_is_copied_with_its_canvas() -> None:
+    graph = read_prompt({"1": {"class_type": "A", "inputs": {"text": "a", "clip": ["2", 0]}}})
+    pickled = pickle.loads(pickle.dumps(graph))  # noqa: S301  # of this test
+    for same in (pickled, copy.deepcopy(graph)):
+        assert to_prompt(same) == to_prompt(graph)
+        assert same.canvas == graph.canvas
+
+
 RECORDS: tuple[type[Record], ...] = (
     Canvas,
     Drift,
@@ -87,6 +99,32 @@ def test_the_fields_are_what_is_given(kind: type[Record]) -> None:
     made = kind(**values)
     assert {name: getattr(made, name) for name in names} == values
     assert kind(*values.values()) == made
+    pickled = pickle.loads(pickle.dumps(made))  # noqa: S301  # of this test
+    assert pickled == copy.copy(made) == copy.deepcopy(made) == made
+    least = kind(*list(values.values())[: len(names) - len(kind.__init__.__defaults__ or ())])
+    pickled = pickle.loads(pickle.dumps(least))  # noqa: S301  # of this test
+    assert pickled == copy.deepcopy(least) == least, "what is left out is nothing that cannot be copied"
+
+
+def test_pydantic_reads_a_record_as_it_reads_a_dataclass() -> None:
+    adapter = TypeAdapter(UploadedFile)
+    file = UploadedFile("b.png", "s")
+    assert adapter.validate_json('{"name": "b.png", "subfolder": "s"}') == file
+    assert adapter.validate_python({"name": "b.png", "subfolder": "s"}) == file
+    assert adapter.validate_python(file) is file
+    assert adapter.dump_python(file) == {"name": "b.png", "subfolder": "s", "type": "input", "asset_id": ""}
+    with pytest.raises(ValidationError, match="name\n  Field required"):
+        adapter.validate_json("{}")
+    assert adapter.json_schema()["required"] == ["name"]
+
+
+def test_a_parameter_may_be_an_uploaded_file() -> None:
+    def flow(image: UploadedFile, other: UploadedFile | Path = Path("a.png")) -> None: ...
+
+    file, text = UploadedFile("b.png", "s"), '{"name": "b.png", "subfolder": "s"}'
+    for parameter in Parameters(signature(flow, eval_str=True).parameters).values():
+        assert parameter.from_texts([text]) == file
+        assert parameter.from_json({"name": "b.png", "subfolder": "s"}) == file
 
 
 def test_a_workflow_is_made_and_checked_without_what_takes_long_to_import() -> None:

@@ -98,7 +98,7 @@ class BlockingDriver:
         self._direct = DirectRequests(core, self._http, possible=self._options.auth is None)
         self._socket = BlockingSocketDriver(core, self._options, connect)
         self._caller: threading.Thread | None = None
-        self._calling = threading.Lock()
+        self._calling = threading.RLock()
         self._beside = Halt()
         core.hub.hang_up = self._socket.hang_up
 
@@ -135,11 +135,14 @@ class BlockingDriver:
         """
         with self._calling:
             if self._caller is None:
-                caller = threading.Thread(
+                self._caller = threading.Thread(
                     target=self._call, args=(callbacks,), name="comfyflow-callbacks", daemon=True
                 )
-                caller.start()
-                self._caller = caller
+                try:
+                    self._caller.start()
+                except RuntimeError:  # there are too many threads; after a Ctrl-C it runs
+                    self._caller = None
+                    raise
         self.start_socket()
 
     def _call(self, callbacks: Callbacks) -> None:

@@ -173,7 +173,7 @@ class BlockingSocketDriver:
         self._flow: SocketFlow = socket_flow(core)
         self._relay: Relay | None = None
         self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may close the client in the middle of `start`
         self._opening = False
         self._abandoned = False
 
@@ -181,9 +181,12 @@ class BlockingSocketDriver:
         """Start the thread, unless it runs."""
         with self._lock:
             if self._thread is None and not self._core.hub.stop.is_set():
-                thread = threading.Thread(target=self._run, name="comfyflow-socket", daemon=True)
-                thread.start()
-                self._thread = thread
+                self._thread = threading.Thread(target=self._run, name="comfyflow-socket", daemon=True)
+                try:
+                    self._thread.start()
+                except RuntimeError:  # there are too many threads; after a Ctrl-C it runs
+                    self._thread = None
+                    raise
 
     def hang_up(self) -> None:
         """Break the connection; the thread reopens it."""
@@ -196,7 +199,8 @@ class BlockingSocketDriver:
         self.hang_up()
         with self._lock:  # another thread may be starting it
             thread = self._thread
-        if thread is not None and not self._opening and thread is not threading.current_thread():
+        started = thread is not None and thread.is_alive()
+        if thread is not None and started and not self._opening and thread is not threading.current_thread():
             thread.join(_CLOSING_SECONDS)
 
     def abandon(self) -> None:

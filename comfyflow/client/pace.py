@@ -4,7 +4,7 @@ httpx's timeouts count from one chunk to the next: a header that arrives a byte 
 each read, write and connection gets no more time than the whole request has left.
 
 Closing a socket does not wake a thread that waits for it. So it is only shut down, which does, and that
-thread closes it.
+thread closes it. A TLS handshake ends at its own limit.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar, Token
 from typing import Any, Final, TypeVar
-from weakref import WeakSet
+from weakref import WeakSet, ref
 
 import httpcore
 from typing_extensions import Self
@@ -84,7 +84,7 @@ def keep_pace(transport: T) -> T:
     backend = getattr(pool, "_network_backend", None)
     if isinstance(backend, httpcore.NetworkBackend):
         pool._network_backend = kept = _Backend(backend)
-        pool.close = kept.closing(pool.close)
+        pool.close = kept.closing(ref(pool))
         # A Ctrl-C that comes as httpcore's own lock is taken leaves it locked; not so the interpreter's.
         pool._optional_thread_lock = threading.Lock()
     elif isinstance(backend, httpcore.AsyncNetworkBackend):
@@ -222,13 +222,19 @@ class _Backend(httpcore.NetworkBackend):
         stream.close()
         raise httpcore.ConnectError("the client was closed in the meantime")
 
-    def closing(self, close: Callable[[], None]) -> Callable[[], None]:
-        """What closes a pool, and then the connections that it has forgotten."""
+    def closing(self, pool: ref[httpcore.ConnectionPool]) -> Callable[[], None]:
+        """What closes a pool, and then the connections that it has forgotten.
+
+        Args:
+            pool: The pool, which holds this and is not to be held by it.
+        """
 
         def close_all() -> None:
             with self._lock:
                 self._closed = True
-            close()
+            closed = pool()
+            if closed is not None:
+                type(closed).close(closed)
             for stream in list(self._streams):
                 stream.close()
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from types import MappingProxyType
 from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
 
 from ..record import Record
@@ -19,8 +18,6 @@ Size: TypeAlias = "tuple[float, float]"
 """A width and a height, in the editor's pixels; the title bar of a node is above its height."""
 
 NOWHERE: Final[Point] = (0.0, 0.0)
-
-_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Group(NamedTuple):
@@ -95,20 +92,20 @@ class Canvas(Record):
 
     def __init__(
         self,
-        positions: Mapping[str, Point] = _NOTHING,
-        groups: Mapping[str, tuple[Group, ...]] = _NOTHING,
-        notes: Mapping[str, tuple[Note, ...]] = _NOTHING,
-        sizes: Mapping[str, Size] = _NOTHING,
-        ends: Mapping[str, tuple[Point, Point]] = _NOTHING,
+        positions: Mapping[str, Point] | None = None,
+        groups: Mapping[str, tuple[Group, ...]] | None = None,
+        notes: Mapping[str, tuple[Note, ...]] | None = None,
+        sizes: Mapping[str, Size] | None = None,
+        ends: Mapping[str, tuple[Point, Point]] | None = None,
         collapsed: AbstractSet[str] = frozenset(),
         document: Mapping[str, Any] | None = None,
     ) -> None:
         self.__dict__.update(
-            positions=positions,
-            groups=groups,
-            notes=notes,
-            sizes=sizes,
-            ends=ends,
+            positions={} if positions is None else positions,
+            groups={} if groups is None else groups,
+            notes={} if notes is None else notes,
+            sizes={} if sizes is None else sizes,
+            ends={} if ends is None else ends,
             collapsed=collapsed,
             document=document,
         )

@@ -29,6 +29,7 @@ from typing import Any, Final
 
 from ..dynamic_input import autogrow, choose, extra
 from ..node import Node, bypassed, raw_node, titled, with_id, with_inputs
+from ..record import Record
 from .function_source import source_of
 from .root import output_of
 
@@ -423,7 +424,7 @@ def _is_record(called: object) -> bool:
     """Whether it is a class that holds values and does nothing else when it is made."""
     if not isinstance(called, type):
         return False
-    if called.__bases__ == (tuple,) and hasattr(called, "_fields"):
+    if called.__bases__ == (Record,) or (called.__bases__ == (tuple,) and hasattr(called, "_fields")):
         return True
     if not dataclasses.is_dataclass(called) or hasattr(called, "__post_init__"):
         return False

@@ -245,7 +245,7 @@ class Replay:
         """Wait where the recorder waited, if the scenario is about time."""
         if self.paced:
             waited = at - self._recorded_at
-            await self.turns.pause(self._at + waited if waited > PAUSE else 0.0, self.idle or bool)
+            await self.turns.pause(self._at + waited if waited > PAUSE else 0.0, self.idle or (lambda: True))
         self._at, self._recorded_at = self.turns.clock, at
 
     async def _note(self, http: httpx.AsyncClient, step: dict[str, Any]) -> None:
