@@ -94,9 +94,6 @@ LIMITS: Final[dict[str, Limit]] = {
     "test_client_callbacks.test_lists_are_kept_for_as_long_as_was_said": _CLASSES,
     "test_client_callbacks.test_nothing_is_kept_unless_it_is_asked_for": _CLASSES,
     "test_client_closing.test_a_closed_client_says_so": _ALL,
-    "test_client_closing.test_closing_while_another_thread_starts_the_socket": Limit(
-        "no socket, whose thread is waited for", "TooLong", 3
-    ),
     "test_client_closing.test_an_async_client_that_is_collected_leaves_nothing": _NO_SOCKET,
     "test_client_closing.test_a_client_that_is_collected_leaves_nothing": Limit(
         "no socket, for which this waits in a loop of its own", "TooLong", 5

@@ -108,6 +108,24 @@ class OpenedPage:
         self.page.add_init_script("window.hacked = () => { window.wasHacked = true; };")
         self.page.goto(url)
 
+    def tap(self, selector: str, expected: str) -> None:
+        """Tap as people do, again if nothing comes: on a slow machine a tap may last, and is none then.
+
+        Args:
+            selector: What is tapped.
+            expected: What comes of it, in JavaScript: an expression that is true then.
+        """
+        waits = f"""async () => {{
+            for (let turn = 0; turn < 60 && !({expected}); turn++)
+                await new Promise(resolve => setTimeout(resolve, 100));
+            return Boolean({expected});
+        }}"""
+        for _ in range(10):
+            self.page.locator(selector).first.tap()
+            if self.page.evaluate(waits):
+                return
+        pytest.fail(f"{selector} was tapped ten times: not {expected}")
+
 
 @contextmanager
 def a_browser() -> Generator[Any, None, None]:

@@ -272,11 +272,10 @@ def test_a_phone_shows_two_tiles_a_line_or_more_and_nothing_stands_out(browser: 
     opened.loaded()
     assert len({left for left, _ in opened.places().values()}) == 3
     assert page.evaluate("document.documentElement.scrollWidth") == 390
-    page.tap('[data-key="1/0"] .star')
-    assert page.get_attribute('[data-key="1/0"] .star', "aria-pressed") == "true"
-    page.tap('[data-key="2/0"] .open')
-    page.tap('#dialog [aria-label="Next"]')
-    assert page.text_content(".side td") == "3, completed"
+    star, cell = """document.querySelector('[data-key="1/0"] .star')""", "document.querySelector('.side td')"
+    opened.tap('[data-key="1/0"] .star', f"{star}.getAttribute('aria-pressed') === 'true'")
+    opened.tap('[data-key="2/0"] .open', f"{cell}?.textContent === '2, completed'")
+    opened.tap('#dialog [aria-label="Next"]', f"{cell}.textContent === '3, completed'")
     page.tap("#close button")
     assert opened.troubles == []
 

@@ -230,12 +230,11 @@ def test_nothing_stands_out_on_a_phone(browser: Any, served: Served, name: str) 
     assert small == []
     if name == "noise":
         opened.field("Prompt").fill("a lighthouse")
-        page.tap("#form button.main")
+        opened.tap("#form button.main", "scrollY > 0")
         opened.done()
-        page.wait_for_function("() => scrollY > 0")
-        page.locator(".card button.picture").first.tap()
-        page.wait_for_selector("#viewer[open]")
-        page.tap("#viewer-close")
+        page.wait_for_function("() => document.querySelector('.card .picture img').naturalWidth > 0")
+        opened.tap(".card button.picture", "document.querySelector('#viewer[open]') !== null")
+        opened.tap("#viewer-close", "document.querySelector('#viewer[open]') === null")
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     opened.check()
 
