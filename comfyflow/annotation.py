@@ -20,8 +20,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from .record import Record
-
 _ARRAYS: Final = (
     list,
     tuple,
@@ -226,8 +224,6 @@ def field_names(kind: Any) -> tuple[str, ...]:
         return ()
     if dataclasses.is_dataclass(kind):
         return tuple(entry.name for entry in dataclasses.fields(kind) if entry.init)
-    if issubclass(kind, Record):
-        return kind.__match_args__
     if is_typed_dict(kind):
         return tuple(typed_dict_fields(kind))
     names = _names_of_fields(kind)

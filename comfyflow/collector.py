@@ -17,7 +17,11 @@ class collector_paused:  # noqa: N801  # it is read as a verb: with collector_pa
 
     def __enter__(self) -> None:
         self._running = gc.isenabled()
-        gc.disable()
+        try:
+            gc.disable()
+        except KeyboardInterrupt:  # it has been done, and no one would undo it
+            self.__exit__()
+            raise
 
     def __exit__(self, *_: object) -> None:
         if self._running:

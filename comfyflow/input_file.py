@@ -36,7 +36,7 @@ class UploadedFile(Record):
     type: str
     asset_id: str
 
-    __match_args__: ClassVar[tuple[str, ...]] = ("name", "subfolder", "type", "asset_id")
+    _names: ClassVar[tuple[str, ...]] = ("name", "subfolder", "type", "asset_id")
 
     def __init__(
         self,
@@ -138,7 +138,7 @@ class InputFile(Record):
     origin: OutputFile | None
     uploaded: UploadedFile | None
 
-    __match_args__: ClassVar[tuple[str, ...]] = (
+    _names: ClassVar[tuple[str, ...]] = (
         "reference",
         "shown",
         "name",

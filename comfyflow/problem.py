@@ -88,7 +88,7 @@ class Problem(Record):
     title: str | None
     extra_info: Mapping[str, Any]
 
-    __match_args__: ClassVar[tuple[str, ...]] = (
+    _names: ClassVar[tuple[str, ...]] = (
         "type",
         "message",
         "severity",

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import pickle
 import subprocess
 import sys
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -94,7 +95,7 @@ RECORDS: tuple[type[Record], ...] = (
 def test_the_fields_are_what_is_given(kind: type[Record]) -> None:
     """In the order of the arguments, and under their names: else it would not be compared by all."""
     names = kind.__init__.__code__.co_varnames[1 : kind.__init__.__code__.co_argcount]
-    assert kind.__match_args__ == names
+    assert kind._names == names == tuple(field.name for field in dataclasses.fields(cast("Any", kind)))
     values: dict[str, Any] = {name: (name,) for name in names}
     made = kind(**values)
     assert {name: getattr(made, name) for name in names} == values
@@ -113,9 +114,36 @@ def test_pydantic_reads_a_record_as_it_reads_a_dataclass() -> None:
     assert adapter.validate_python({"name": "b.png", "subfolder": "s"}) == file
     assert adapter.validate_python(file) is file
     assert adapter.dump_python(file) == {"name": "b.png", "subfolder": "s", "type": "input", "asset_id": ""}
-    with pytest.raises(ValidationError, match="name\n  Field required"):
+    with pytest.raises(ValidationError, match="1 validation error for UploadedFile\nname\n  Field required"):
         adapter.validate_json("{}")
     assert adapter.json_schema()["required"] == ["name"]
+    assert TypeAdapter(Problem).validate_python({"type": "a", "message": "b"}) == Problem("a", "b")
+    (entry,) = TypeAdapter(NodeSchema).dump_python(NODE)["inputs"]
+    assert entry["name"] == "image"
+    assert TypeAdapter(object).dump_json(file) == adapter.dump_json(file)
+
+
+NODE = NodeSchema("A", "A", "", "nodes", (InputSchema("image", "IMAGE", True),), (), False, {})
+
+
+def test_a_record_is_a_dataclass_to_who_asks() -> None:
+    file = UploadedFile("b.png", "s")
+    assert dataclasses.is_dataclass(file)
+    assert dataclasses.asdict(file) == {"name": "b.png", "subfolder": "s", "type": "input", "asset_id": ""}
+    assert dataclasses.replace(file, name="c.png") == UploadedFile("c.png", "s")
+    assert dataclasses.asdict(NODE)["inputs"][0]["options"] == {}
+    assert [field.name for field in dataclasses.fields(Drift("a", "b"))][-1] == "new"
+
+    @dataclasses.dataclass(frozen=True)
+    class Numbered(Problem):
+        row: int = 0
+
+    made = Numbered("a", "b", row=3)
+    assert (made.type, made.extra_info, made.row) == ("a", {}, 3)
+    assert made == Numbered("a", "b", row=3) != Numbered("a", "b", row=4)
+    match file:
+        case UploadedFile(name, subfolder):
+            assert (name, subfolder) == ("b.png", "s")
 
 
 def test_a_parameter_may_be_an_uploaded_file() -> None:

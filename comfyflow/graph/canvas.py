@@ -78,7 +78,7 @@ class Canvas(Record):
     collapsed: AbstractSet[str]
     document: Mapping[str, Any] | None
 
-    __match_args__: ClassVar[tuple[str, ...]] = (
+    _names: ClassVar[tuple[str, ...]] = (
         "positions",
         "groups",
         "notes",

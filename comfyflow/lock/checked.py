@@ -46,7 +46,7 @@ class Drift(Problem):
     old: Any
     new: Any
 
-    __match_args__: ClassVar[tuple[str, ...]] = (*Problem.__match_args__, "node_ids", "reason", "old", "new")
+    _names: ClassVar[tuple[str, ...]] = (*Problem._names, "node_ids", "reason", "old", "new")
 
     def __init__(
         self,

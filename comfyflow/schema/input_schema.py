@@ -59,7 +59,7 @@ class InputSchema(Record):
     legacy_combo: bool
     legacy_choices: tuple[Any, ...]
 
-    __match_args__: ClassVar[tuple[str, ...]] = (
+    _names: ClassVar[tuple[str, ...]] = (
         "name",
         "type",
         "required",

@@ -48,7 +48,7 @@ class OutputSchema(Record):
     match_template: str | None
     choices: tuple[Any, ...] | None
 
-    __match_args__: ClassVar[tuple[str, ...]] = (
+    _names: ClassVar[tuple[str, ...]] = (
         "index",
         "name",
         "type",
@@ -107,7 +107,7 @@ class NodeSchema(Record):
     is_output_node: bool
     raw: Mapping[str, Any]
 
-    __match_args__: ClassVar[tuple[str, ...]] = (
+    _names: ClassVar[tuple[str, ...]] = (
         "class_type",
         "display_name",
         "category",

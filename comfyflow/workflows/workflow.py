@@ -43,7 +43,7 @@ class Compiled(Record):
     graph: Graph
     ids: Ids
 
-    __match_args__: ClassVar[tuple[str, ...]] = ("graph", "ids")
+    _names: ClassVar[tuple[str, ...]] = ("graph", "ids")
 
     def __init__(self, graph: Graph, ids: Ids) -> None:
         self.__dict__.update(graph=graph, ids=ids)
