@@ -27,6 +27,9 @@ from tests.batch_fault_run import (
 )
 from tests.batches import numbered
 
+_LONGEST = 600
+"""Seconds that a run may take, and one more for each row."""
+
 WORKER = "import sys; from comfyflow.cli import main; sys.argv[0] = 'comfyflow'; main()"
 
 
@@ -126,7 +129,7 @@ def run_dask_faults(
         )
         batch = Batch(Both(), numbered(rows), servers=fleet, out=out)
         with _happening(acts, sorted(chance.randrange(rows) for _ in acts), out):
-            summary = asyncio.run(asyncio.wait_for(batch.run(), SECONDS))
+            summary = asyncio.run(asyncio.wait_for(batch.run(), _LONGEST + rows))
         if not summary.is_whole:
             found.lost.append(str(summary))
         found.restarts = sum(len(life.starts) for life in lives)

@@ -72,6 +72,51 @@ def test_a_client_that_closes_gets_no_task_and_one_that_it_has_is_given_to_the_n
     assert (len(former.tasks), len(next_one.tasks)) == (tasks, 1)
 
 
+def test_a_task_whose_result_was_read_with_that_of_a_cancelled_one_is_read_again() -> None:
+    """`distributed` reads results of several tasks in one go; a task that is cancelled meanwhile ends it."""
+    client = FakeClient("running")
+    client.workers = {ADDRESS: worker("one")}
+
+    async def run() -> Any:
+        fleet = fleet_of(client)
+        await fleet._look()
+        fleet.make(SERVER)
+        task = asyncio.create_task(fleet.run(SERVER, {"prompt_id": "1", "prompt": {}}))
+        await until(lambda: bool(client.futures))
+        await asyncio.sleep(0)
+        reading = client.futures[0].told
+        client.futures[0].told = asyncio.get_running_loop().create_future()
+        client.futures[0].told.set_result({"ending": "completed"})
+        reading.cancel()
+        return await task
+
+    assert asyncio.run(run()) == {"ending": "completed"}
+    assert len(client.tasks) == 1
+
+
+@pytest.mark.parametrize("what", ["identity", "run"])
+def test_a_batch_that_ends_as_a_worker_answers_ends(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    """With `asyncio.wait_for` of Python 3.11 the answer won, and the batch waited for ever."""
+    client = FakeClient("running")
+    client.workers = {ADDRESS: worker("one")}
+
+    async def main() -> None:
+        fleet = fleet_of(client)
+        await fleet._look()
+        fleet.make(SERVER)
+        answer = asyncio.get_running_loop().create_future()
+        monkeypatch.setattr(client, what, lambda *_, **__: answer, raising=False)
+        acts = {"identity": fleet._look, "run": lambda: fleet.ask(SERVER, "offers")}
+        asking = asyncio.create_task(acts[what]())
+        await asyncio.sleep(0)
+        answer.set_result({ADDRESS: {"answer": {}}} if what == "run" else {"id": "1", "workers": {}})
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+    asyncio.run(main())
+
+
 async def later() -> None:
     """Wait until the clock has moved, which on some systems takes a while."""
     now = time.monotonic()

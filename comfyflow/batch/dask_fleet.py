@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from ..errors import ClientError, ServerUnreachable
 from ..saved_file import local_errors
+from ..timeout import within
 from .dask_server import GOES_OFF, DaskServer
 from .dask_worker import RESOURCE, ask, dask_distributed, run_row
 from .fleet import WORKER_PREFIX, NamedServers, RowServer
@@ -206,7 +207,7 @@ class DaskServers:
         """Check which workers there are."""
         client = await self.client()
         try:
-            told = await asyncio.wait_for(client.scheduler.identity(n_workers=-1), _ANSWERS)
+            told = await within(client.scheduler.identity(n_workers=-1), _ANSWERS)
         except (OSError, asyncio.TimeoutError):
             told = None
         if told is None:
@@ -249,7 +250,7 @@ class DaskServers:
         client = await self.client()
         try:
             asking = client.run(ask, what, *arguments, workers=[*workers])
-            answers = await asyncio.wait_for(asking, _ANSWERS)
+            answers = await within(asking, _ANSWERS)
             told = [answers[address] for address in workers]
         except (OSError, KeyError, asyncio.TimeoutError) as error:
             raise ServerUnreachable(f"the worker beside {name} does not answer ({error!r})") from None
@@ -289,9 +290,12 @@ class DaskServers:
                     if not waiter.done() and self.away(name) > self.patience:
                         with suppress(OSError, asyncio.TimeoutError):
                             await self._cancelled(future)  # otherwise a worker may still get the task
-                            if not (waiter.done() and waiter.result()[0]):
+                            if _told(waiter)[0] is None:
                                 return "away"
-                told, error = waiter.result() if waiter.done() else (None, None)
+                    if waiter.cancelled():
+                        # Dask reads the results of several tasks in one go: the end of any ends it.
+                        waiter = asyncio.create_task(_awaited(future))
+                told, error = _told(waiter)
             finally:
                 waiter.cancel()
                 future.release()
@@ -307,7 +311,7 @@ class DaskServers:
             await asyncio.sleep(0)
 
     async def _cancelled(self, future: Any) -> None:
-        await asyncio.wait_for(future.cancel(), GOES_OFF)
+        await within(future.cancel(), GOES_OFF)
 
     async def forget(self, prompt_id: str) -> None:
         """Keep the scheduler from starting a row."""
@@ -315,8 +319,15 @@ class DaskServers:
         await self._cancelled(self._dask.Future(f"comfyflow-{prompt_id}", client))
 
 
-async def _awaited(future: Any) -> tuple[dict[str, Any] | None, BaseException | None]:
-    """A future's result, or how it failed; neither if the scheduler or the result is gone."""
+Told: TypeAlias = tuple[dict[str, Any] | None, BaseException | None]
+"""A future's result, or how it failed; neither if the scheduler or the result is gone."""
+
+
+def _told(waiter: asyncio.Task[Told]) -> Told:
+    return waiter.result() if waiter.done() and not waiter.cancelled() else (None, None)
+
+
+async def _awaited(future: Any) -> Told:
     distributed = dask_distributed()
     ended: tuple[type[BaseException], ...] = (
         distributed.client.FutureCancelledError,

@@ -15,6 +15,7 @@ from ..input_file import is_file, is_plain_path
 from ..saved_file import clean_name
 from ..schema.installed_files import is_media_file
 from ..source import Source
+from ..timeout import within
 from .dask_worker import PIECE
 from .outputs import output_name, save_output
 from .record import Attempt, Ending, SavedOutput
@@ -221,7 +222,7 @@ class DaskServer:
     async def _removed(self, prompt_id: str) -> bool:
         """Remove a prompt from the server; returns whether a worker did so."""
         try:
-            return bool(await asyncio.wait_for(self.remove([prompt_id]), GOES_OFF))
+            return bool(await within(self.remove([prompt_id]), GOES_OFF))
         except (ClientError, OSError, asyncio.TimeoutError):
             return False
 

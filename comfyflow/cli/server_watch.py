@@ -24,6 +24,7 @@ from ..client.event import (
 from ..client_options import ClientOptions, Limits
 from ..errors import ClientError, ServerError
 from ..schema import Version
+from ..timeout import within
 
 if TYPE_CHECKING:
     from ..client import Device, SystemStats
@@ -318,7 +319,7 @@ class ServerWatch:
                     await self._ask_for_log(client)
                     await asyncio.sleep(min(_BETWEEN, interval))
                     with contextlib.suppress(asyncio.TimeoutError):
-                        await asyncio.wait_for(wanted.wait(), interval)
+                        await within(wanted.wait(), interval)
             finally:
                 listening.cancel()
                 await asyncio.gather(listening, return_exceptions=True)

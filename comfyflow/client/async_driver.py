@@ -16,6 +16,7 @@ import httpx
 
 from ..client_options import ClientSettings
 from ..errors import ClientError
+from ..timeout import within
 from .connection import AsyncConnectSocket, AsyncWebSocket, ConnectionOptions, within_origin
 from .core import Core
 from .flow import (
@@ -420,7 +421,7 @@ class AsyncSocketDriver:
         if seconds is None:
             return await coming
         try:
-            return await asyncio.wait_for(coming, seconds)
+            return await within(coming, seconds)
         except asyncio.TimeoutError:  # another class before Python 3.11
             raise SocketFailure("the server sent no greeting") from None
 

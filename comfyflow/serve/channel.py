@@ -36,6 +36,7 @@ from ..client.run_event import (
     ServerAway,
     ServerBack,
 )
+from ..timeout import within
 
 _KEPT: Final = 64
 """How many events a channel keeps for listeners that reconnect."""
@@ -94,7 +95,7 @@ class JobListener:
         if not self._events:
             self._there.clear()
             try:
-                await asyncio.wait_for(self._there.wait(), seconds)
+                await within(self._there.wait(), seconds)
             except asyncio.TimeoutError:
                 return None
         return self._events.popleft() if self._events else None

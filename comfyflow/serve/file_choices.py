@@ -15,6 +15,7 @@ from ..client.routes.node_class_routes import class_infos
 from ..errors import ComfyflowError
 from ..json_types import is_array, is_object
 from ..schema import Schema
+from ..timeout import within
 from .served_workflow import ServedWorkflow
 from .service import Service
 
@@ -79,7 +80,7 @@ class FileChoices:
         with suppress(ComfyflowError, asyncio.TimeoutError):
             async with AsyncClient(url, **self._service.options.options) as client:
                 flow = class_infos(client._core, classes)
-                infos = await asyncio.wait_for(client._driver.drive(flow), _LONGEST)
+                infos = await within(client._driver.drive(flow), _LONGEST)
         return Schema({name: info for name, info in infos.items() if info is not None})
 
 

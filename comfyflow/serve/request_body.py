@@ -26,6 +26,7 @@ from ..bounds import (
     readable,
 )
 from ..json_types import is_object
+from ..timeout import within
 from .refusal import Refusal
 from .served_workflow import ServedWorkflow
 from .upload_folder import UploadFolder
@@ -51,9 +52,9 @@ async def read_values(request: Request, workflow: ServedWorkflow, uploads: Uploa
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
         if kind == FORM_TYPE:
-            return await asyncio.wait_for(_form(request, workflow, uploads), SERVED_SECONDS)
+            return await within(_form(request, workflow, uploads), SERVED_SECONDS)
         if kind == JSON_TYPE or (not kind and request.headers.get("content-length") in (None, "0")):
-            return await asyncio.wait_for(_json(request), SERVED_SECONDS)
+            return await within(_json(request), SERVED_SECONDS)
     except asyncio.TimeoutError:
         raise Refusal(408, "too_slow", f"the request did not arrive in {SERVED_SECONDS:g} seconds") from None
     except ClientDisconnect:

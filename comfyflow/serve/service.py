@@ -25,6 +25,7 @@ from ..batch.row import JSON, Row
 from ..batch.server import PATIENCE
 from ..client.run import Run
 from ..errors import ComfyflowError
+from ..timeout import within
 from .answer import job_answer
 from .channel import ENDED, ChannelFeed, Channels
 from .job_ledger import AddedJob, JobLedger, KnownJob, OpenJob, ServedJob
@@ -423,7 +424,7 @@ class Service:
         row = known.job.row
         if known.record.state not in ENDED and row in self._open:
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self.channels.of(row).over.wait(), seconds)
+                await within(self.channels.of(row).over.wait(), seconds)
         return self.read(lambda ledger: ledger.job_of_row(row)) or known
 
     # Events

@@ -24,6 +24,7 @@ import httpx
 
 from ..errors import ConfigurationError
 from ..public_address import ip_address, is_public
+from ..timeout import within
 from .job_ledger import Delivery, JobLedger, KnownJob
 from .refusal import Refusal
 
@@ -192,7 +193,7 @@ class Webhooks:
                 _LOG.warning("webhooks are delayed: %s: %s", type(error).__name__, error)
                 pause = 1.0
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._news.wait(), pause)
+                await within(self._news.wait(), pause)
 
     async def _tell(self, delivery: Delivery) -> None:
         try:
@@ -200,7 +201,7 @@ class Webhooks:
             if known is None or known.job.webhook is None:
                 return
             told = {"type": f"job.{delivery.state}", "timestamp": delivery.created, "data": self._told(known)}
-            answer = await asyncio.wait_for(self.send(known.job.webhook, delivery.id, told), _SECONDS)
+            answer = await within(self.send(known.job.webhook, delivery.id, told), _SECONDS)
         except asyncio.TimeoutError:
             answer = "too slow"
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
