@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from comfyflow import read_prompt
-from comfyflow.diff import ABSENT, canonical, canonical_hash, diff, matching, used_nodes
+from comfyflow.diff import ABSENT, canonical, canonical_hash, diff, matching, pairing, used_nodes
 from comfyflow.errors import PromptError, SymmetryError
 from comfyflow.graph import Graph, GraphNode, Link
 from comfyflow.schema import Schema
@@ -424,6 +424,42 @@ def test_hashes_do_not_change_between_versions() -> None:
     """People keep them: a change of the form needs a new format line, and a word in the change log."""
     expected = "13e81cdda9a53c3756b8462017d09483b84cb2c0e852edc722eb0643a39971aa"
     assert canonical_hash(read_prompt(PROMPT)) == expected
+
+
+@pytest.mark.parametrize("renumber", [False, True])
+def test_a_chain_of_equal_nodes_is_not_gone_through_once_a_node(
+    monkeypatch: pytest.MonkeyPatch, renumber: bool
+) -> None:
+    """Between two changes nothing but their place tells the nodes apart: they are paired from the ends on."""
+    looks: list[int] = []
+    whole = pairing.pair_anchors
+
+    def pair_anchors(*arguments: Any) -> bool:
+        looks.append(1)
+        return whole(*arguments)
+
+    monkeypatch.setattr(matching, "pair_anchors", pair_anchors)
+    count = 300
+    values: dict[int, dict[str, Any]] = {1: {"width": 8}, count - 1: {"width": 9}}
+    before, after = (
+        Graph(
+            GraphNode(
+                str(index),
+                {0: "EmptyImage", count - 1: "SaveImage"}.get(index, "ImageScale"),
+                {
+                    "width": 64,
+                    **({"image": Link(str(index - 1), 0)} if index else {}),
+                    **(changes.get(index, {})),
+                },
+            )
+            for index in range(count)
+        )
+        for changes in ({}, values)
+    )
+    found = diff(before, renumbered(random.Random(1), after)[0] if renumber else after)
+    assert (found.added, found.removed, found.rewired) == ((), (), ())
+    assert [change.before.node_id for change in found.changed] == ["1", "299"]
+    assert len(looks) < 20
 
 
 def test_a_graph_of_5000_nodes() -> None:

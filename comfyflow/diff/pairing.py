@@ -7,7 +7,8 @@ of it the same users all the way down, and what is far from it the same surround
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections import deque
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from .value import value_key
@@ -15,6 +16,9 @@ from .wiring import Neighbours, Wiring
 
 NONE: Final = -1
 """In place of a node: there is none."""
+
+_FEW_LINKS: Final = 64
+"""What has more links is paired by its signatures only: it would be looked at once for each of them."""
 
 Input: TypeAlias = "str | tuple[int, int] | None"
 """An input, to be compared: a value's normal form, a link as (source, slot), None for neither."""
@@ -178,22 +182,59 @@ def pair_anchors(pairing: Pairing, cones: Cones) -> bool:
         Whether there was one.
     """
     ways = _ways(pairing, cones)
-    found = False
-    while _pair_by(pairing, ways):
+    found: list[int] = []
+    while fresh := _pair_by(pairing, ways):
         # What a later way has paired may leave a node alone in an earlier one.
-        found = True
-    return found
+        found += fresh
+    _spread(pairing, found)
+    return bool(found)
 
 
-def _pair_by(pairing: Pairing, ways: Sequence[Signatures]) -> bool:
-    """Pair in one way after the other; whether a node was paired."""
+def _pair_by(pairing: Pairing, ways: Sequence[Signatures]) -> list[int]:
+    """Pair in one way after the other; the nodes of the first graph that were paired."""
     ours, theirs = pairing.unpaired()
-    found = False
+    found: list[int] = []
     for signatures in ways:
-        if _pair_unique(pairing, signatures, ours, theirs):
-            found = True
+        fresh = _pair_unique(pairing, signatures, ours, theirs)
+        if fresh:
+            found += fresh
             ours, theirs = pairing.unpaired()
     return found
+
+
+def _spread(pairing: Pairing, pairs: Iterable[int]) -> None:
+    """Pair what is next to pairs, from one to the next, while what is around it leaves no choice.
+
+    The next look at all nodes would find the same, but only so far around the pairs that there are: for a
+    chain there would be as many of these looks as it has nodes.
+    """
+    wiring, partner = pairing.wiring, pairing.partner
+    waiting = deque(pairs)
+    while waiting:
+        one = waiting.popleft()
+        for links in (wiring.sources, wiring.users):
+            mine, yours = _around(pairing, links[one]), _around(pairing, links[partner[one]])
+            for key, node in mine.items():
+                other = yours.get(key, NONE)
+                if node != NONE and other != NONE:
+                    pairing.pair(node, other)
+                    waiting.append(node)
+
+
+def _around(pairing: Pairing, links: Neighbours) -> dict[Hashable, int]:
+    """The unpaired nodes that links lead to, by what they are and what is around them, as `_single`."""
+    wiring, partner = pairing.wiring, pairing.partner
+    known: dict[Hashable, int] = {}
+    for node in {node for _, node in links if partner[node] == NONE}:
+        sources, users = wiring.sources[node], wiring.users[node]
+        if len(sources) + len(users) <= _FEW_LINKS:
+            shown = {
+                near: wiring.contents[near] if partner[near] == NONE else -1 - min(near, partner[near])
+                for _, near in (*sources, *users)
+            }
+            key = wiring.contents[node], _shown(sources, shown), _shown(users, shown)
+            known[key] = NONE if key in known else node
+    return known
 
 
 def _ways(pairing: Pairing, cones: Cones) -> list[Signatures]:
@@ -213,14 +254,14 @@ def _ways(pairing: Pairing, cones: Cones) -> list[Signatures]:
     ]
 
 
-def _pair_unique(pairing: Pairing, signatures: Signatures, ours: list[int], theirs: list[int]) -> bool:
+def _pair_unique(pairing: Pairing, signatures: Signatures, ours: list[int], theirs: list[int]) -> list[int]:
     mine, yours = _single(ours, signatures), _single(theirs, signatures)
     found = [
         (node, yours[key]) for key, node in mine.items() if node != NONE and yours.get(key, NONE) != NONE
     ]
     for one, other in found:
         pairing.pair(one, other)
-    return bool(found)
+    return [one for one, _ in found]
 
 
 def _single(nodes: list[int], signatures: Signatures) -> dict[Hashable, int]:
@@ -270,7 +311,7 @@ def _wider(near: Sequence[int], pairing: Pairing) -> list[int]:
     ]
 
 
-def _shown(links: Neighbours, numbers: Sequence[int]) -> tuple[tuple[int, int], ...]:
+def _shown(links: Neighbours, numbers: Sequence[int] | Mapping[int, int]) -> tuple[tuple[int, int], ...]:
     """What links lead to, by numbers, in its own order."""
     if len(links) == 1:
         [(label, other)] = links

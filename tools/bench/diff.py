@@ -140,7 +140,10 @@ def renumbered(graph: Graph) -> Graph:
 
 
 def edited(graph: Graph, count: int = EDITS) -> Graph:
-    chosen = set(random.Random(count).sample(list(graph), min(count, len(graph))))
+    return edit(graph, set(random.Random(count).sample(list(graph), min(count, len(graph)))))
+
+
+def edit(graph: Graph, chosen: set[str]) -> Graph:
     return Graph(
         GraphNode(
             node.node_id,
@@ -154,10 +157,17 @@ def edited(graph: Graph, count: int = EDITS) -> Graph:
     )
 
 
+def edited_ends(graph: Graph) -> Graph:
+    """The second and the last node edited: what is between them is known by the way from the ends only."""
+    ids = list(graph)
+    return edit(graph, {ids[1], ids[-1]})
+
+
 CHANGES: dict[str, Callable[[Graph], Graph]] = {
     "equal": lambda graph: graph,
     "renumbered": renumbered,
     f"{EDITS} nodes edited": edited,
     f"{EDITS} edited, renumbered": lambda graph: renumbered(edited(graph)),
+    "ends edited, renumbered": lambda graph: renumbered(edited_ends(graph)),
     "a fifth edited, renumbered": lambda graph: renumbered(edited(graph, len(graph) // 5)),
 }

@@ -70,7 +70,7 @@ def _of_graphs(schema: Schema) -> dict[str, Callable[[int], Work]]:
     made: dict[str, Callable[[int], Work]] = {"build and compile": _compiled}
     for shape, graph_of in (("blocks", blocks), ("a chain", chain)):
         made[f"validate, {shape}"] = _of_prompt(graph_of, lambda prompt: validate_prompt(prompt, schema))
-        for change in (f"{EDITS} nodes edited", f"{EDITS} edited, renumbered"):
+        for change in (f"{EDITS} nodes edited", f"{EDITS} edited, renumbered", "ends edited, renumbered"):
             made[f"diff, {shape}, {change}"] = _differing(graph_of, change)
         made[f"to-python, {shape}"] = _of(graph_of, lambda graph: to_python(graph, schema))
         made[f"to-workflow, {shape}"] = _of(graph_of, lambda graph: to_workflow(graph, schema))
