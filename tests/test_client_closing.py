@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import re
 import socket
 import threading
 import time
@@ -184,7 +185,10 @@ def test_a_server_that_takes_connections_and_never_answers_is_out_of_time(kind: 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_closing_ends_a_request_that_is_never_answered(kind: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "told"), [("GET", r"this client is closed; make a new one$"), ("POST", "may have done what")]
+)
+def test_closing_ends_a_request_that_is_never_answered(kind: str, method: str, told: str) -> None:
     """Not only at the end of its time: a socket that is closed does not wake whoever waits for it."""
     ends: list[BaseException] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -193,19 +197,34 @@ def test_closing_ends_a_request_that_is_never_answered(kind: str) -> None:
 
             def ask() -> None:
                 try:
-                    client.system_stats()
+                    client.request(method, "/api/queue")
                 except BaseException as error:  # noqa: BLE001  # every kind is looked at
                     ends.append(error)
 
             asking = threading.Thread(target=ask, daemon=True)
             asking.start()
             with listener.accept()[0] as opened:
-                assert opened.recv(65536).startswith(b"GET ")
+                assert opened.recv(65536).startswith(method.encode())
                 client.close()
                 asking.join(30)
                 assert not asking.is_alive(), "it has not ended while the server holds the connection"
     assert [type(end) for end in ends] == [ClientError]
-    assert "this client is closed" in str(ends[0])
+    assert re.search(told, str(ends[0]))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_waits_for_a_prompt_is_told_that_it_keeps_running(server: Simulator, kind: str) -> None:
+    server.instance.queue.hold(True)
+    try:
+        with connected(kind, server.url) as client:
+            waiting = client.submit(prompt())
+            threading.Timer(0.1, client.close).start()
+            with pytest.raises(ClientError, match=f"{waiting.prompt_id}, which keeps running"):
+                waiting.result(60)
+    finally:
+        server.instance.queue.hold(False)
+    with connected(kind, server.url) as another:
+        assert another.attach(waiting.prompt_id).result(60).files
 
 
 @pytest.mark.parametrize(("by", "end"), [("close", ClientError), ("halt", Halted)])

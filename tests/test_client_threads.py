@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpcore
 import pytest
 
 from comfyflow.client import Client
@@ -79,6 +80,34 @@ def test_a_signals_handler_may_close_the_client_while_the_socket_starts(
         with pytest.raises(ClientError, match="this client is closed"):
             client.run(prompt(), timeout=20)
     until(lambda: all(thread.name != "comfyflow-socket" for thread in threading.enumerate()))
+
+
+@pytest.mark.parametrize("where", ["_assign_requests_to_connections", "create_connection"])
+def test_a_signals_handler_may_close_the_client_while_the_pool_is_locked(
+    server: Simulator, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """It runs in the thread that has the lock, and no other thread will give it back."""
+    inner = getattr(httpcore.ConnectionPool, where)
+    ends: list[object] = []
+
+    def closing(pool: httpcore.ConnectionPool, *arguments: Any) -> Any:
+        client.close()
+        return inner(pool, *arguments)
+
+    def run() -> None:
+        try:
+            client.run(prompt(), timeout=20)
+        except ClientError as error:
+            ends.append(str(error).partition("\n")[0])
+
+    with Client(server.url) as client:
+        monkeypatch.setattr(httpcore.ConnectionPool, where, closing)
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        thread.join(60)
+        monkeypatch.undo()
+    assert len(ends) == 1, "the client waits for its own lock"
+    assert "this client is closed" in str(ends[0])
 
 
 @pytest.mark.parametrize(

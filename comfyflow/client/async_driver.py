@@ -289,7 +289,7 @@ class AsyncDriver:
         except asyncio.CancelledError:
             if task in self._sending:
                 raise
-            raise closed(effect.request) from None
+            raise closed(effect.request, begun=True) from None
         finally:
             self._sending.discard(task)
 

@@ -207,13 +207,13 @@ class BlockingDriver:
                 return self._send_through(effect, pace, halt)
         except CONNECTION_ERRORS as error:
             if self._http.is_closed:
-                raise closed(request) from None
+                raise closed(request, begun=True) from None
             raise unreachable(self.core, request, as_httpx(error), self._options.proxy) from None
         except httpx.InvalidURL as error:
             raise ClientError(f"{request.label}: {self.core.credentials.hide(str(error))}") from None
         except RuntimeError:
             if self._http.is_closed:  # by another thread, between the two lines above
-                raise closed(request) from None
+                raise closed(request, begun=True) from None
             raise
 
     def _send_directly(

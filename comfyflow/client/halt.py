@@ -25,7 +25,7 @@ class Halt:
     def __init__(self) -> None:
         self._told = threading.Event()
         self._reading: list[httpcore.Response | httpx.Response] = []
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may close the client
 
     def check(self) -> None:
         """Raise `Halted` after `halt`."""

@@ -349,15 +349,23 @@ def pieces(response: httpx.Response) -> Iterable[bytes] | None:
     return (response.content,) if response.is_stream_consumed else None
 
 
-def closed(request: Request) -> ClientError:
-    """The error of a request by a closed client; usually an output is saved too late."""
+def closed(request: Request, *, begun: bool = False) -> ClientError:
+    """The error of a request by a closed client; usually an output is saved too late.
+
+    Args:
+        request: The request.
+        begun: Whether the client was closed after it was begun, so that the server may have got it.
+    """
     name = request.file or (dict(request.query).get("filename") if request.path == "/api/view" else None)
     if name:
         return ClientError(
             f"{name} cannot be fetched: this client is closed. Save files before that, in the block of "
             "`with Client(...) as client:`"
         )
-    return ClientError(f"{request.label}: this client is closed; make a new one")
+    told = f"{request.label}: this client is closed; make a new one"
+    if begun and request.method != "GET":
+        told += ". It was closed before the answer came: the server may have done what was asked"
+    return ClientError(told)
 
 
 def head_of(response: httpx.Response) -> Answer:

@@ -85,8 +85,7 @@ def keep_pace(transport: T) -> T:
     if isinstance(backend, httpcore.NetworkBackend):
         pool._network_backend = kept = _Backend(backend)
         pool.close = kept.closing(ref(pool))
-        # A Ctrl-C that comes as httpcore's own lock is taken leaves it locked; not so the interpreter's.
-        pool._optional_thread_lock = threading.Lock()
+        pool._optional_thread_lock = kept.pool_lock
     elif isinstance(backend, httpcore.AsyncNetworkBackend):
         pool._network_backend = _AsyncBackend(backend)
     return transport
@@ -207,6 +206,10 @@ class _Backend(httpcore.NetworkBackend):
         self._lock = threading.RLock()  # as that of a stream
         self._streams: WeakSet[_Stream] = WeakSet()
         self._closed = False
+        self.pool_lock: Final = threading.RLock()
+        """The lock of the pool. A Ctrl-C that comes as httpcore's own is taken leaves it locked; not so the
+        interpreter's. It is reentrant, as a signal's handler runs in the middle of what has it.
+        """
 
     def kept(self, inner: httpcore.NetworkStream) -> _Stream:
         """A connection that is closed with all others.
@@ -225,6 +228,9 @@ class _Backend(httpcore.NetworkBackend):
     def closing(self, pool: ref[httpcore.ConnectionPool]) -> Callable[[], None]:
         """What closes a pool, and then the connections that it has forgotten.
 
+        In the middle of a request, in the handler of a signal, the pool is left as it is: it must not change
+        under that request, and opens nothing any more.
+
         Args:
             pool: The pool, which holds this and is not to be held by it.
         """
@@ -233,7 +239,7 @@ class _Backend(httpcore.NetworkBackend):
             with self._lock:
                 self._closed = True
             closed = pool()
-            if closed is not None:
+            if closed is not None and not _is_ours(self.pool_lock):
                 type(closed).close(closed)
             for stream in list(self._streams):
                 stream.close()
@@ -253,6 +259,11 @@ class _Backend(httpcore.NetworkBackend):
 
     def sleep(self, seconds: float) -> None:
         self._inner.sleep(seconds)
+
+
+def _is_ours(lock: Any) -> bool:
+    """Whether this thread has a reentrant lock; `threading.Condition` asks it in the same way."""
+    return bool(lock._is_owned())
 
 
 class _AsyncStream(httpcore.AsyncNetworkStream):

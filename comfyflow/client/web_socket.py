@@ -125,7 +125,7 @@ class Hub:
         self.connections: int = 0
         self.failure: str = ""
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may close the client
         self._runs: weakref.WeakValueDictionary[str, Run] = weakref.WeakValueDictionary()
         self._listeners: list[weakref.ref[Hearer]] = []
         self._running: str | None = None
@@ -289,7 +289,7 @@ class Callbacks:
 
     def __init__(self, signal: Signal) -> None:
         self.due: Listener[DueCall] = Listener(signal)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._subscriptions: tuple[Subscription, ...] = ()
 
     def add(self, subscription: Subscription) -> Callable[[], None]:
