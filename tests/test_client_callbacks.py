@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import sys
 import threading
 import time
 import uuid
@@ -173,6 +175,53 @@ def test_a_function_that_raises_takes_nothing_with_it(
         return said
 
     assert set(asyncio.run(main())) == {"mine"}
+
+
+def test_a_function_that_exits_ends_no_calls(server: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python shows nothing of a thread that exits."""
+    shown: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", shown.append)
+    heard = Heard(lambda heard: len(heard) == 2)
+
+    def leaving(event: events.ServerEvent) -> None:
+        heard(event)
+        sys.exit("that is enough")
+
+    with Client(server.url) as client:
+        client.on("my.news", leaving)
+        client.connect()
+        for _ in range(2):
+            server.send("my.news", 1)
+        heard.wait()
+        done = threading.Event()
+        client.once("my.news", lambda _: done.set())
+        server.send("my.news", 1)
+        assert done.wait(20)
+    assert {str(told.exc_value) for told in shown} == {
+        "sys.exit() in a callback ends neither the program nor the calls"
+    }
+    assert str(shown[0].exc_value.__cause__) == "that is enough"
+
+
+def test_what_is_no_function_is_refused_before_anything_is_sent(server: Simulator, kind: str) -> None:
+    wrong: Any = 3
+    with connected(kind, server.url) as client:
+        uses: list[tuple[str, Callable[[], object]]] = [
+            ("on_event must be a function, not 3", lambda: client.run(prompt(), on_event=wrong)),
+            ("on_upload must be a function, not 3", lambda: client.submit(prompt(), on_upload=wrong)),
+            ("resolver must be a function, not 3", lambda: client.run(prompt(), resolver=wrong)),
+            ("resolver must be a function, not 3", lambda: client.attach("1", resolver=wrong)),
+            ("a callback must be a function, not None", lambda: client.on("status", None)),
+            ("timeout must be a number of seconds or None", lambda: client.run(prompt(), timeout="5")),
+            (
+                "timeout must be a number of seconds or None",
+                lambda: client.submit(prompt(), timeout=math.nan),
+            ),
+        ]
+        for message, use in uses:
+            with pytest.raises(TypeError, match=message):
+                use()
+    assert server.prompts == []
 
 
 def test_closing_ends_the_calls(server: Simulator) -> None:

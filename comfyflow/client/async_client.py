@@ -356,6 +356,7 @@ class AsyncClient(AsyncParts):
         Raises:
             PromptLost: The server does not know it.
         """
+        self._refuse_resolver(resolver)
         return self._handle(await self._driver.drive(running.attach(self._core, prompt_id)), resolver)
 
     async def connect(self, timeout: float | None = None) -> Self:
@@ -416,6 +417,7 @@ class AsyncClient(AsyncParts):
         attempt: running.Sending | None = None,
     ) -> AsyncHandle[Any]:
         self._refuse_resolver(resolve)
+        self._refuse_function(settings.on_upload, "on_upload")
         starting = running.start(self._core.within(seconds), target, settings, attempt)
         return self._handle(await self._driver.drive(starting), resolve)
 

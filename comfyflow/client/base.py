@@ -232,6 +232,8 @@ class BaseClient:
         if not isinstance(kind, str) and not (isinstance(kind, type) and issubclass(kind, BaseServerEvent)):
             raise TypeError(f"on() takes an event class of comfyflow.client or a message type, not {kind!r}")
         require_socket(self._core)
+        if function is None:
+            raise TypeError("a callback must be a function, not None")
         self._refuse_function(function, "a callback")
         remove = self._callbacks.add(Subscription(kind, function, once))
         self._core.hub.listen(self._callbacks)
@@ -239,18 +241,23 @@ class BaseClient:
         return remove
 
     def _refuse_function(self, function: Callable[[Any], object] | None, name: str) -> None:
-        """Refuse an async function that the client cannot await.
+        """Refuse what is no function, or an async one that the client cannot await.
 
         Raises:
-            TypeError: It must be awaited, which this client cannot do.
+            TypeError: It cannot be called, or must be awaited, which this client cannot do.
         """
+        if function is not None and not callable(function):
+            raise TypeError(f"{name} must be a function, not {function!r}")
 
     def _refuse_resolver(self, resolver: object) -> None:
-        """Refuse an async resolver that the client cannot await.
+        """Refuse what is no function, or an async resolver that the client cannot await.
 
         Raises:
+            TypeError: It cannot be called.
             ClientError: It must be awaited, which this client cannot do.
         """
+        if resolver is not None and not callable(resolver):
+            raise TypeError(f"resolver must be a function, not {resolver!r}")
 
     def _call_back(self) -> None:
         """Start calling the functions."""
@@ -376,9 +383,11 @@ class BlockingParts(BaseClient):
         return await asyncio.to_thread(self.save_file, file, path)
 
     def _refuse_function(self, function: Callable[[Any], object] | None, name: str) -> None:
+        super()._refuse_function(function, name)
         refuse_coroutine(function, name)
 
     def _refuse_resolver(self, resolver: object) -> None:
+        super()._refuse_resolver(resolver)
         refuse_async(resolver)
 
     def _schema_of(self, version: Version | None) -> Schema:

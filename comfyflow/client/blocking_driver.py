@@ -152,8 +152,11 @@ class BlockingDriver:
             try:
                 call.subscription.function(call.event)
             except Exception as error:  # noqa: BLE001  # shown as an error of the user's own thread
-                told = (type(error), error, error.__traceback__, threading.current_thread())
-                threading.excepthook(threading.ExceptHookArgs(told))
+                _show(error)
+            except SystemExit as ending:  # Python shows none of a thread
+                told = RuntimeError("sys.exit() in a callback ends neither the program nor the calls")
+                told.__cause__ = ending
+                _show(told)
 
     def close(self) -> None:
         """Close everything. Pending waits end with an error."""
@@ -252,3 +255,9 @@ def _receive(
             body.write(chunk)
         halt.check()  # an end that `halt` made is not that of the answer
     return body.answer
+
+
+def _show(error: Exception) -> None:
+    """Show an error as Python does that of a thread."""
+    told = (type(error), error, error.__traceback__, threading.current_thread())
+    threading.excepthook(threading.ExceptHookArgs(told))

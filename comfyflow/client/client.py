@@ -311,6 +311,7 @@ class Client(BlockingParts):
         Raises:
             PromptLost: The server does not know it.
         """
+        self._refuse_resolver(resolver)
         return self._handle(self._driver.drive(running.attach(self._core, prompt_id)), resolver)
 
     def connect(self, timeout: float | None = None) -> Self:
@@ -369,6 +370,7 @@ class Client(BlockingParts):
         attempt: running.Sending | None = None,
     ) -> Handle[Any]:
         self._refuse_resolver(resolve)
+        self._refuse_function(settings.on_upload, "on_upload")
         starting = running.start(self._core.within(seconds), target, settings, attempt)
         return self._handle(self._driver.drive(starting), resolve)
 

@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urljoin, urlsplit
 
@@ -41,6 +42,16 @@ _KEPT: Final = frozenset(
     }
 )
 """The routes whose answers change only when something is installed."""
+
+
+def check_seconds(seconds: object) -> None:
+    """Refuse what is no time to wait, before anything is sent.
+
+    Raises:
+        TypeError: It is not a number of seconds.
+    """
+    if seconds is not None and (not isinstance(seconds, Real) or seconds != seconds):  # NaN
+        raise TypeError(f"timeout must be a number of seconds or None, not {seconds!r}")
 
 
 class AnswerCache:
@@ -187,7 +198,11 @@ class Core:
 
         Args:
             seconds: From now on; None for no deadline beyond `limits`.
+
+        Raises:
+            TypeError: They are not a number.
         """
+        check_seconds(seconds)
         hurried = copy.copy(self)
         hurried.until = None if seconds is None else self.clock() + max(seconds, 0.0)
         hurried.given = seconds

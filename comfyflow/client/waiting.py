@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ..errors import ClientError, ServerError, ServerUnreachable, SocketUnavailable, WaitTimeout
 from .backend import Sighting
-from .core import Core, about, may_pass
+from .core import Core, about, check_seconds, may_pass
 from .event import ServerEvent
 from .feed import Feed
 from .flow import Flow, Signal, StartSocket, Watch, sleep
@@ -44,9 +44,13 @@ class Deadline:
     Args:
         core: Its clock counts.
         seconds: From now on; None for no limit.
+
+    Raises:
+        TypeError: They are not a number.
     """
 
     def __init__(self, core: Core, seconds: float | None) -> None:
+        check_seconds(seconds)
         self._clock = core.clock
         self._end = None if seconds is None else core.clock() + max(seconds, 0.0)
         self.seconds = seconds
