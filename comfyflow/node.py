@@ -52,6 +52,8 @@ class Output(Generic[T_co]):
             )
 
         def __getattr__(self, name):
+            if name in _Slot.__slots__:  # it is being copied, and has nothing yet
+                raise AttributeError(name)
             raise AttributeError(f"{_name(self)} is an output and has no attribute {name!r}")
 
 
@@ -185,6 +187,17 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<{self._class_type} made at {place_of(self)}>"
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        return self._inputs, self._marks, place_of(self), getattr(self, "_raw_class_type", "")
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self._inputs, self._marks, place, class_type = state
+        # Code cannot be pickled, and a copy needs only the line that it says.
+        self._code = _no_slot.__code__.replace(co_filename=place.file, co_firstlineno=place.line)
+        self._instruction = -1
+        if class_type:
+            self._raw_class_type = class_type
 
     if not TYPE_CHECKING:
 

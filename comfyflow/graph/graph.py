@@ -76,6 +76,18 @@ class GraphNode:
         made.scope = scope_id
         return made
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Code cannot be pickled; the line that it says can.
+        return GraphNode, (
+            self.node_id,
+            self.class_type,
+            self.inputs,
+            self.title,
+            self.place,
+            self.extra,
+            self.scope,
+        )
+
     def __repr__(self) -> str:
         return f"GraphNode({self.node_id!r}, {self.class_type!r}, {self.inputs!r})"
 

@@ -83,6 +83,15 @@ class Call(NamedTuple):
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Call:
+        from copy import deepcopy
+
+        return Call(self.function, deepcopy(self.args, memo), deepcopy(self.kwargs, memo))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By its name the function is found decorated, which is another object: pickled, a call is None.
+        return type(None), ()
+
 
 class Workflow(Generic[R_co]):
     """A graph to check, compile and run: its roots and everything they depend on.
@@ -203,6 +212,14 @@ class Workflow(Generic[R_co]):
     def _ids(self) -> Ids:
         with collector_paused():
             return number_nodes(reachable_nodes(self._roots))
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Sources first: nodes that a node is linked to are known by then, and a long chain needs no deep stack.
+        return {"_nodes": reachable_nodes(self._roots), **self.__dict__}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        del state["_nodes"]
+        self.__dict__.update(state)
 
     def __repr__(self) -> str:
         return f"<Workflow {self._name or 'of ' + ', '.join(node._class_type for node in self._roots)}>"

@@ -1,0 +1,110 @@
+"""Workflows, and what is made of them, copied and sent to other processes."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Any
+
+import pytest
+from comfynodes import CheckpointLoaderSimple, CLIPTextEncode, EmptyImage, ImageInvert, SaveImage
+
+from comfyflow import (
+    Report,
+    Workflow,
+    bypassed,
+    raw_node,
+    titled,
+    validate_prompt,
+    with_id,
+    with_inputs,
+    workflow,
+)
+from comfyflow.node import place_of
+
+Copy = Callable[[Any], Any]
+
+
+def pickled(value: Any) -> Any:
+    return pickle.loads(pickle.dumps(value))  # noqa: S301  # pickled here
+
+
+copies = pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickled])
+
+
+@workflow
+def various(width: int) -> tuple[SaveImage, SaveImage]:
+    """A node of each kind, with all that can be set on a node."""
+    model, clip, _ = CheckpointLoaderSimple(ckpt_name="a")
+    text = with_id(CLIPTextEncode(clip=clip, text="a lighthouse"), "text")
+    raw = raw_node("Curve", {"points": [[0, 1]], "model": model, "text": text})
+    image = titled(with_inputs(EmptyImage(width=width), {"more": raw[1]}), "the picture")
+    return SaveImage(images=bypassed(ImageInvert(image=image))), SaveImage(images=ImageInvert(image=image))
+
+
+def prompt_of(made: Workflow[Any]) -> Any:
+    return made.to_prompt()
+
+
+@copies
+def test_a_copy_of_a_workflow_is_the_same_workflow(copied: Copy) -> None:
+    made = various(8)
+    other = copied(made)
+    assert other.to_prompt() == made.to_prompt()
+    assert other.name == "various"
+    assert dict(other.compile().places) == dict(made.compile().places)
+    assert [*map(type, other.roots)] == [*map(type, made.roots)]
+    assert type(other.root) is tuple
+    assert str(other.validate()) == str(made.validate())
+
+
+@copies
+def test_what_is_made_of_a_workflow_can_be_copied(copied: Copy) -> None:
+    made = various(8)
+    compiled = made.compile()
+    assert copied(compiled).prompt == compiled.prompt
+    assert dict(copied(made.graph).places) == dict(made.graph.places)
+    report = made.validate()
+    other: Report = copied(report)
+    assert (str(other), other.to_json(), other.ok) == (str(report), report.to_json(), report.ok)
+    assert list(copied(made.schema())) == list(made.schema())
+
+
+def test_a_deep_copy_is_another_workflow() -> None:
+    made = various(8)
+    other = copy.deepcopy(made)
+    titled(other.roots[0], "another")
+    assert made.to_prompt() != other.to_prompt()
+    assert copy.copy(made).roots == made.roots
+
+
+@copies
+def test_a_copied_node_has_its_links_and_its_place(copied: Copy) -> None:
+    save = SaveImage(images=ImageInvert(image=EmptyImage()))
+    other = copied(save)
+    assert place_of(other) == place_of(save)
+    assert Workflow(other).to_prompt() == Workflow(save).to_prompt()
+    loader = CheckpointLoaderSimple(ckpt_name="a")
+    assert repr(copied(loader.MODEL)) == repr(loader.MODEL)
+
+
+@copies
+def test_a_long_chain_can_be_copied(copied: Copy) -> None:
+    image: Any = EmptyImage()
+    for _ in range(3_000):
+        image = ImageInvert(image=image)
+    made = Workflow(SaveImage(images=image))
+    other = copied(made)
+    assert other.to_prompt() == made.to_prompt()
+    assert str(copied(made.validate())) == str(made.validate())
+
+
+def test_workflows_are_sent_to_other_processes() -> None:
+    made = [various(width) for width in (8, 16)]
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        assert [*pool.map(prompt_of, made)] == [each.to_prompt() for each in made]
+    report = validate_prompt({}, made[0].schema())
+    assert pickled(report).to_json() == report.to_json()
