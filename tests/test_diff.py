@@ -4,11 +4,12 @@ import itertools
 import json
 import math
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from comfyflow import read_prompt
+from comfyflow import Workflow, raw_node, read_prompt, to_prompt
 from comfyflow.diff import ABSENT, canonical, canonical_hash, diff, matching, pairing, used_nodes
 from comfyflow.errors import PromptError, SymmetryError
 from comfyflow.graph import Graph, GraphNode, Link
@@ -460,6 +461,23 @@ def test_a_chain_of_equal_nodes_is_not_gone_through_once_a_node(
     assert (found.added, found.removed, found.rewired) == ((), (), ())
     assert [change.before.node_id for change in found.changed] == ["1", "299"]
     assert len(looks) < 20
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [(PROMPT, "read_prompt"), (None, "read_prompt"), (Workflow(raw_node("A")), r"pass its \.graph")],
+)
+def test_what_is_compared_must_be_graphs(wrong: Any, hint: str) -> None:
+    uses: list[Callable[[], object]] = [
+        lambda: diff(wrong, Graph()),
+        lambda: diff(Graph(), wrong),
+        lambda: canonical_hash(wrong),
+        lambda: used_nodes(wrong),
+        lambda: to_prompt(wrong),
+    ]
+    for use in uses:
+        with pytest.raises(TypeError, match=f"expected a Graph, not a .*{hint}"):
+            use()
 
 
 def test_a_graph_of_5000_nodes() -> None:

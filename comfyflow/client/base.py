@@ -241,7 +241,7 @@ class BaseClient:
         return remove
 
     def _refuse_function(self, function: Callable[[Any], object] | None, name: str) -> None:
-        """Refuse what is no function, or an async one that the client cannot await.
+        """Refuse anything but a function, and an async one that the client cannot await.
 
         Raises:
             TypeError: It cannot be called, or must be awaited, which this client cannot do.
@@ -250,7 +250,7 @@ class BaseClient:
             raise TypeError(f"{name} must be a function, not {function!r}")
 
     def _refuse_resolver(self, resolver: object) -> None:
-        """Refuse what is no function, or an async resolver that the client cannot await.
+        """Refuse anything but a function, and an async resolver that the client cannot await.
 
         Raises:
             TypeError: It cannot be called.

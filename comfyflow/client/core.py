@@ -45,7 +45,7 @@ _KEPT: Final = frozenset(
 
 
 def check_seconds(seconds: object) -> None:
-    """Refuse what is no time to wait, before anything is sent.
+    """Refuse anything but a time to wait, before anything is sent.
 
     Raises:
         TypeError: It is not a number of seconds.

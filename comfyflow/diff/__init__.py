@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..collector import collector_paused
 from ..graph import Graph
+from ..graph.graph import check_graph
 from .canonical import canonical_hash as canonical_hash
 from .canonical import used_nodes as used_nodes
 from .difference import Diff as Diff
@@ -37,6 +38,9 @@ def diff(before: Graph, after: Graph) -> Diff:
 
     Raises:
         PromptError: A value cannot be written as JSON.
+        TypeError: One is no graph.
     """
+    check_graph(before)
+    check_graph(after)
     with collector_paused():
         return describe(before, after, match(Wiring([before, after])))

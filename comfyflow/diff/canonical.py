@@ -13,6 +13,7 @@ from typing import Final
 from ..collector import collector_paused
 from ..errors import SymmetryError
 from ..graph import Graph
+from ..graph.graph import check_graph
 from ..schema import Schema
 from .symmetry import SEARCH_LIMIT, Colouring, canonical_order
 from .wiring import Wiring
@@ -39,6 +40,7 @@ def canonical_hash(graph: Graph, schema: Schema | None = None) -> str:
         PromptError: A value cannot be written as JSON.
         SymmetryError: Hundreds of nodes differ only in the pattern of their links, and
             ordering them would take too long.
+        TypeError: It is no graph.
     """
     with collector_paused():
         used = used_nodes(graph, schema)
@@ -60,7 +62,12 @@ def canonical_hash(graph: Graph, schema: Schema | None = None) -> str:
 
 
 def used_nodes(graph: Graph, schema: Schema | None = None) -> set[str]:
-    """The ids of the nodes that an output depends on; see `canonical_hash`."""
+    """The ids of the nodes that an output depends on; see `canonical_hash`.
+
+    Raises:
+        TypeError: It is no graph.
+    """
+    check_graph(graph)
     if schema is None:
         return set(graph)  # whatever is not a sink leads to one, or round and round
     known = {node_id: schema.get(node.class_type) for node_id, node in graph.items()}

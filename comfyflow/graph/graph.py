@@ -262,3 +262,16 @@ class _Places(Mapping[str, Place]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+def check_graph(graph: object) -> None:
+    """Refuse anything but a graph, and say where one comes from.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    if not isinstance(graph, Graph):
+        hint = (
+            "pass its .graph" if hasattr(graph, "graph") else "read_prompt(prompt) makes one of prompt JSON"
+        )
+        raise TypeError(f"expected a Graph, not a {type(graph).__name__}; {hint}")

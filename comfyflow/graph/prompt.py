@@ -12,7 +12,7 @@ from typing import Any, Final, TypeGuard
 
 from ..errors import PromptError
 from ..json_types import is_array, is_list, is_object, object_or_empty, text_of, text_or_empty
-from .graph import Graph, GraphNode
+from .graph import Graph, GraphNode, check_graph
 from .scope import Link, read_scopes, spelled_scope
 
 Prompt = dict[str, dict[str, Any]]
@@ -31,7 +31,11 @@ def to_prompt(graph: Graph) -> Prompt:
     Args:
         graph: Any graph; every node gets a ``_meta.title`` if it has a title (0.27 requires
             one when it replaces a class).
+
+    Raises:
+        TypeError: It is no graph.
     """
+    check_graph(graph)
     return write_nodes(graph.values(), shared=True)
 
 
@@ -69,7 +73,7 @@ def read_prompt(prompt: object) -> Graph:
         PromptError: It is not an object of nodes, or a node has no class or no object of inputs.
     """
     if not is_object(prompt):
-        raise PromptError(f"a prompt must be an object of nodes, not {_kind(prompt)}")
+        raise PromptError(f"a prompt must be an object of nodes, not {_kind(prompt)}{_hint(prompt)}")
     nodes = [_read_node(str(node_id), node) for node_id, node in prompt.items()]
     return Graph(nodes, read_scopes(node.node_id for node in nodes).values())
 
@@ -271,3 +275,7 @@ def _sendable(node: object) -> object:
 
 def _kind(value: object) -> str:
     return "null" if value is None else f"a {type(value).__name__}"
+
+
+def _hint(value: object) -> str:
+    return ": pass its .graph, or what its to_prompt() gives" if hasattr(value, "to_prompt") else ""

@@ -214,7 +214,7 @@ class Workflow(Generic[R_co]):
             return number_nodes(reachable_nodes(self._roots))
 
     def __getstate__(self) -> dict[str, Any]:
-        # Sources first: nodes that a node is linked to are known by then, and a long chain needs no deep stack.
+        # Sources first: what a node is linked to is known by then, and a long chain needs no deep stack.
         return {"_nodes": reachable_nodes(self._roots), **self.__dict__}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
