@@ -104,6 +104,8 @@ def test_status_retry_cancel_and_export(
         (["--color", "1"], "a batch needs rows: --grid"),
         (["--grid", "color=1", "--size"], "--size needs a value"),
         (["--grid", "color=1", "--szie", "8"], "szie"),
+        (["rows.csv"], "'rows.csv' is not an option; to read rows from it: --csv rows.csv"),
+        (["rows.txt"], "'rows.txt' is not an option"),
     ],
 )
 def test_what_is_wrong_with_the_rows_is_told_before_anything_is_sent(

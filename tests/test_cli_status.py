@@ -81,7 +81,9 @@ def test_a_server_that_does_not_answer_costs_no_other_one(command: Command, serv
 def test_a_single_server_that_does_not_answer_is_an_error_with_advice(command: Command) -> None:
     run = command("status", "--server", GONE)
     assert (run.code, run.out) == (2, "")
-    assert "Start ComfyUI" in run.err
+    assert "start ComfyUI there" in run.err
+    assert run.err.count("start ComfyUI") + run.err.count("Start ComfyUI") == 1
+    assert "name a server with --server URL" in run.err
 
 
 # What is heard

@@ -212,13 +212,20 @@ def _fixed(words: Sequence[str]) -> Iterator[tuple[str, Any]]:
         word = rest.pop(0)
         name, separator, value = word.partition("=")
         if not name.startswith("--") or len(name) < len("--x"):
-            hint = option_like(name)
+            hint = _rows_like(name) or option_like(name)
             raise CommandError(f"{word!r} is not an option{f'; {hint}' if hint else ''}")
         if not separator:
             if not rest:
                 raise CommandError(f"{name} needs a value: {name} VALUE")
             value = rest.pop(0)
         yield name[2:].replace("-", "_"), Text(value)
+
+
+def _rows_like(word: str) -> str:
+    """The option for a file of rows; empty if a word is not the name of one."""
+    kinds = {".csv": "--csv", ".jsonl": "--jsonl", ".ndjson": "--jsonl"}
+    option = kinds.get(Path(word).suffix.lower())
+    return f"to read rows from it: {option} {word}" if option else ""
 
 
 def _dask_servers(scheduler: str, shared: str | None, depth: int) -> DaskServers:

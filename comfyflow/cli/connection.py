@@ -105,9 +105,7 @@ def _greet(client: Client, seconds: float) -> None:
             raise CommandError(
                 f"{error}. Is that a ComfyUI server, and is it busy? If not, {elsewhere}"
             ) from None
-        raise CommandError(
-            f"{error}. Start ComfyUI (python main.py) or {elsewhere}; without one, {_without_server()}"
-        ) from None
+        raise CommandError(f"{error}. {_without_server(str(error), elsewhere)}") from None
     if answer.ok and is_object(_json_value(answer.content)):
         return
     if answer.status in (404, 405) and _speaks_api_v2(client):
@@ -134,12 +132,20 @@ def _speaks_api_v2(client: Client) -> bool:
         return False
 
 
-def _without_server() -> str:
-    """What the command in use can do where there is no server."""
+def _without_server(said: str, elsewhere: str) -> str:
+    """What to do where no server answers.
+
+    Args:
+        said: The error, which may say it in part.
+        elsewhere: How to name another server.
+    """
     context = click.get_current_context(silent=True)
     options = context.command.params if context is not None else ()
     can_simulate = any("--simulate" in option.opts for option in options)
-    return ("run with --simulate, or " if can_simulate else "") + "start `comfyflow simulate`"
+    if "comfyflow simulate" in said:
+        return f"Or {elsewhere}" + (", or run with --simulate" if can_simulate else "")
+    without = ("run with --simulate, or " if can_simulate else "") + "start `comfyflow simulate`"
+    return f"Start ComfyUI (python main.py) or {elsewhere}; without one, {without}"
 
 
 def _json_value(content: bytes) -> object:

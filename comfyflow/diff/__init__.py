@@ -38,7 +38,7 @@ def diff(before: Graph, after: Graph) -> Diff:
 
     Raises:
         PromptError: A value cannot be written as JSON.
-        TypeError: One is no graph.
+        TypeError: One is not a graph.
     """
     check_graph(before)
     check_graph(after)

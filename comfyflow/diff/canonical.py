@@ -40,7 +40,7 @@ def canonical_hash(graph: Graph, schema: Schema | None = None) -> str:
         PromptError: A value cannot be written as JSON.
         SymmetryError: Hundreds of nodes differ only in the pattern of their links, and
             ordering them would take too long.
-        TypeError: It is no graph.
+        TypeError: It is not a graph.
     """
     with collector_paused():
         used = used_nodes(graph, schema)
@@ -65,7 +65,7 @@ def used_nodes(graph: Graph, schema: Schema | None = None) -> set[str]:
     """The ids of the nodes that an output depends on; see `canonical_hash`.
 
     Raises:
-        TypeError: It is no graph.
+        TypeError: It is not a graph.
     """
     check_graph(graph)
     if schema is None:

@@ -33,7 +33,7 @@ def to_prompt(graph: Graph) -> Prompt:
             one when it replaces a class).
 
     Raises:
-        TypeError: It is no graph.
+        TypeError: It is not a graph.
     """
     check_graph(graph)
     return write_nodes(graph.values(), shared=True)
