@@ -16,6 +16,7 @@ from weakref import ref
 
 from .dynamic_input import DynamicValue, Extra, shown_argument, without_none
 from .errors import NodeUsageError
+from .located import Located, code_at
 from .nearest import did_you_mean
 from .problem import Place
 
@@ -140,7 +141,7 @@ class _Marks:
         self.bypassed = False
 
 
-class Node:
+class Node(Located):
     """One node of a graph: a node class of the server and its inputs.
 
     Its public attributes are its outputs, under the server's names. Operations on a node are
@@ -188,16 +189,14 @@ class Node:
     def __repr__(self) -> str:
         return f"<{self._class_type} made at {place_of(self)}>"
 
-    def __getstate__(self) -> tuple[Any, ...]:
-        return self._inputs, self._marks, place_of(self), getattr(self, "_raw_class_type", "")
+    def _pickled(self) -> Mapping[str, Any]:
+        return {"_code": place_of(self)}
 
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self._inputs, self._marks, place, class_type = state
-        # Code cannot be pickled, and a copy needs only the line that it says.
-        self._code = _no_slot.__code__.replace(co_filename=place.file, co_firstlineno=place.line)
-        self._instruction = -1
-        if class_type:
-            self._raw_class_type = class_type
+    def __setstate__(self, fields: Mapping[str, Any]) -> None:
+        super().__setstate__(fields)
+        place: object = self._code
+        if isinstance(place, Place):
+            self._code, self._instruction = code_at(place), -1
 
     if not TYPE_CHECKING:
 

@@ -24,22 +24,34 @@ async def within(act: Awaitable[T], seconds: float) -> T:
         asyncio.TimeoutError: It takes longer.
     """
     task = asyncio.ensure_future(act)
-    try:
-        await asyncio.wait([task], timeout=seconds)
-    except asyncio.CancelledError:
-        await _cancelled(task)
-        raise
-    if task.done():
-        return task.result()
-    await _cancelled(task)
-    if task.cancelled():
-        raise asyncio.TimeoutError
+    if not await ended(task, seconds):
+        task.cancel()
+        await ended(task)
+        if task.cancelled():
+            raise asyncio.TimeoutError
     return task.result()
 
 
-async def _cancelled(task: asyncio.Future[T]) -> None:
-    """Cancel a task and wait for its end, however it ends."""
-    task.cancel()
-    await asyncio.wait([task])
-    if not task.cancelled():
-        task.exception()  # asked for, so that Python does not report it as never retrieved
+async def ended(task: asyncio.Future[T], seconds: float | None = None) -> bool:
+    """Wait for the end of a task, which also has ended if the caller is cancelled, however often.
+
+    Args:
+        task: The task. How it ends is left for the caller to ask.
+        seconds: How long to wait; None for no limit.
+
+    Returns:
+        Whether it has ended.
+    """
+    cancellation: asyncio.CancelledError | None = None
+    while True:
+        try:
+            done, _ = await asyncio.wait([task], timeout=seconds if cancellation is None else None)
+            break
+        except asyncio.CancelledError as error:
+            cancellation = error
+            task.cancel()
+    if cancellation is not None:
+        if not task.cancelled():
+            task.exception()  # asked for, so that Python does not report it as never retrieved
+        raise cancellation
+    return bool(done)

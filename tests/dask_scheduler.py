@@ -50,6 +50,9 @@ class FakeClient:
         self.looks = 0
         self._told = told
 
+    async def close(self) -> None:
+        self.status = "closed"
+
     async def identity(self, n_workers: int) -> dict[str, Any]:
         self.looks += 1
         if self.is_silent:

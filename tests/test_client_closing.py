@@ -15,10 +15,11 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpcore
 import httpx
 import pytest
 
-from comfyflow.client import AsyncClient, Client, Limits
+from comfyflow.client import AsyncClient, Client, Limits, async_driver
 from comfyflow.client.flow import Answer, Request, Send
 from comfyflow.client.halt import Halt, Halted
 from comfyflow.client.pace import keep_pace
@@ -212,14 +213,58 @@ def test_closing_ends_a_request_that_is_never_answered(kind: str, method: str, t
     assert re.search(told, str(ends[0]))
 
 
+def test_a_task_that_is_cancelled_as_its_request_is_cut_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(async_driver, "_SENDING_SECONDS", 0.01)
+
+    async def main() -> None:
+        asked = asyncio.Event()
+
+        async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(100)
+            asked.set()
+            await reader.read()
+            writer.close()
+
+        async with await asyncio.start_server(hold, "127.0.0.1", 0) as listener:
+            host, port = listener.sockets[0].getsockname()
+            client = AsyncClient(f"http://{host}:{port}", websocket=False)
+            task = asyncio.create_task(client.system_stats())
+            await asked.wait()
+            closing = asyncio.create_task(client.close())
+            while client._driver._sending:  # noqa: ASYNC110  # in the very turn
+                await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await closing
+
+    asyncio.run(main())
+
+
+def test_a_request_of_a_client_that_is_closed_as_it_connects_was_not_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    inner = httpcore.ConnectionPool.create_connection
+
+    def closing(pool: httpcore.ConnectionPool, *arguments: Any) -> Any:
+        client.close()
+        return inner(pool, *arguments)
+
+    monkeypatch.setattr(httpcore.ConnectionPool, "create_connection", closing)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = Client(f"http://127.0.0.1:{listener.getsockname()[1]}", websocket=False)
+        with pytest.raises(ClientError, match=r"this client is closed; make a new one$"):
+            client.request("POST", "/api/queue")
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_who_waits_for_a_prompt_is_told_that_it_keeps_running(server: Simulator, kind: str) -> None:
+def test_who_waits_for_a_prompt_is_told_that_it_may_be_running(server: Simulator, kind: str) -> None:
     server.instance.queue.hold(True)
     try:
         with connected(kind, server.url) as client:
             waiting = client.submit(prompt())
-            threading.Timer(0.1, client.close).start()
-            with pytest.raises(ClientError, match=f"{waiting.prompt_id}, which keeps running"):
+            client.close()
+            with pytest.raises(ClientError, match=f"{waiting.prompt_id}, which may still be running"):
                 waiting.result(60)
     finally:
         server.instance.queue.hold(False)

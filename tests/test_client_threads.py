@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -108,6 +110,88 @@ def test_a_signals_handler_may_close_the_client_while_the_pool_is_locked(
         monkeypatch.undo()
     assert len(ends) == 1, "the client waits for its own lock"
     assert "this client is closed" in str(ends[0])
+
+
+@pytest.mark.parametrize(
+    "lock_of",
+    [
+        lambda client, _: client._core.hub._lock,
+        lambda client, _: client._callbacks._lock,
+        lambda client, _: client._driver._beside._lock,
+        lambda client, _: client._driver._calling,
+        lambda client, _: client._driver._socket._lock,
+        lambda client, _: client._driver._pool._network_backend._lock,
+        lambda client, _: client._driver._pool._network_backend.pool_lock,
+        lambda _, handle: handle._run._lock,
+    ],
+)
+def test_a_signals_handler_may_close_the_client_whatever_is_locked(server: Simulator, lock_of: Any) -> None:
+    """Its thread has the lock, and the socket's thread may wait for it: that one ends afterwards."""
+    ends: list[str] = []
+
+    def run() -> None:
+        client = Client(server.url)
+        client.on("status", lambda _: None)
+        handle = client.submit(prompt())
+        with lock_of(client, handle):
+            client.close()
+        ends.append("closed")
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(60)
+    assert ends == ["closed"], "the client waits for its own lock"
+    until(lambda: all(thread.name != "comfyflow-socket" for thread in threading.enumerate()))
+
+
+def test_a_signals_handler_may_close_a_client_that_is_being_closed(
+    server: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """websockets has a lock of its own as it says goodbye."""
+    client = Client(server.url).connect()
+    hang_up, calls = BlockingSocketDriver.hang_up, list[str]()
+
+    def closing(driver: BlockingSocketDriver) -> None:
+        calls.append("begins")
+        if len(calls) == 1:
+            client.close()
+        hang_up(driver)
+
+    monkeypatch.setattr(BlockingSocketDriver, "hang_up", closing)
+    client.close()
+    assert calls == ["begins"]
+
+
+CLOSED_BY_SIGNALS = """
+import faulthandler, random, signal, sys
+from comfyflow.client import Client
+from comfyflow.errors import ClientError
+from comfyflow.simulator import Simulator
+from tests.test_client_seed_faults import prompt
+
+faulthandler.dump_traceback_later(240, exit=True)
+chance = random.Random(int(sys.argv[1]))
+clients = []
+signal.signal(signal.SIGALRM, lambda *_: clients[-1].close())
+with Simulator() as server:
+    for _ in range(250):
+        clients.append(Client(server.url))
+        signal.setitimer(signal.ITIMER_REAL, chance.uniform(0.001, 0.12))
+        try:
+            while True:
+                clients[-1].run(prompt(), timeout=60)
+        except ClientError as error:
+            assert "closed" in str(error), error
+print("all closed")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no timer of signals")
+def test_clients_are_closed_by_signals_at_any_time() -> None:
+    words = [sys.executable, "-c", CLOSED_BY_SIGNALS, "1"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=300)
+    assert done.stdout == "all closed\n", done.stderr
 
 
 @pytest.mark.parametrize(

@@ -463,11 +463,8 @@ def test_a_chain_of_equal_nodes_is_not_gone_through_once_a_node(
     assert len(looks) < 20
 
 
-@pytest.mark.parametrize(
-    ("wrong", "hint"),
-    [(PROMPT, "read_prompt"), (None, "read_prompt"), (Workflow(raw_node("A")), r"pass its \.graph")],
-)
-def test_what_is_compared_must_be_graphs(wrong: Any, hint: str) -> None:
+@pytest.mark.parametrize("wrong", [PROMPT, None, Workflow(raw_node("A"))])
+def test_what_is_compared_must_be_graphs(wrong: Any) -> None:
     uses: list[Callable[[], object]] = [
         lambda: diff(wrong, Graph()),
         lambda: diff(Graph(), wrong),
@@ -476,7 +473,9 @@ def test_what_is_compared_must_be_graphs(wrong: Any, hint: str) -> None:
         lambda: to_prompt(wrong),
     ]
     for use in uses:
-        with pytest.raises(TypeError, match=f"expected a Graph, not a .*{hint}"):
+        with pytest.raises(
+            TypeError, match=r"expected a Graph, not a .*read_prompt\(prompt\).*workflow\.graph"
+        ):
             use()
 
 

@@ -113,3 +113,34 @@ def test_what_is_cancelled_by_others_is_cancelled() -> None:
             await waiting
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("seconds", [0.01, LONG])
+def test_who_is_cancelled_again_waits_for_the_end_too(seconds: float) -> None:
+    """After the time is up, or after a first cancellation; each is passed on."""
+    seen: list[str] = []
+
+    async def act() -> None:
+        try:
+            await asyncio.sleep(LONG)
+        except asyncio.CancelledError:
+            seen.append("first")
+        try:
+            await asyncio.sleep(LONG)
+        finally:
+            seen.append("second")
+
+    async def main() -> None:
+        waiting = asyncio.create_task(within(act(), seconds))
+        await asyncio.sleep(0)
+        if seconds == LONG:
+            await asyncio.sleep(0)
+            waiting.cancel()
+        while seen != ["first"]:  # noqa: ASYNC110  # in the very turn
+            await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert seen == ["first", "second"]
+
+    asyncio.run(main())

@@ -18,11 +18,14 @@ from comfyflow import (
     bypassed,
     raw_node,
     titled,
+    to_workflow,
     validate_prompt,
     with_id,
     with_inputs,
     workflow,
 )
+from comfyflow.errors import CompileError
+from comfyflow.graph import GraphNode
 from comfyflow.node import place_of
 
 Copy = Callable[[Any], Any]
@@ -89,6 +92,63 @@ def test_a_copied_node_has_its_links_and_its_place(copied: Copy) -> None:
     assert Workflow(other).to_prompt() == Workflow(save).to_prompt()
     loader = CheckpointLoaderSimple(ckpt_name="a")
     assert repr(copied(loader.MODEL)) == repr(loader.MODEL)
+
+
+class Noted(SaveImage):
+    """A user's class that has an attribute of its own."""
+
+
+class Slotted(EmptyImage):
+    __slots__ = ("extra",)
+
+
+class Kept(GraphNode):
+    __slots__ = ("note",)
+
+
+@copies
+def test_what_users_add_to_nodes_is_copied(copied: Copy) -> None:
+    noted: Any = Noted(images=EmptyImage())
+    noted.note = ["kept"]
+    assert copied(noted).note == ["kept"]
+    slotted: Any = Slotted()
+    slotted.extra = 5
+    assert copied(slotted).extra == 5
+    node: Any = Kept("1", "A", {}, origin=place_of(noted))
+    node.note = "kept"
+    other = copied(node)
+    assert (type(other), other.note, other.place, other.node_id) == (Kept, "kept", place_of(noted), "1")
+    assert copied(raw_node(""))._class_type == ""
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+def test_a_copy_keeps_the_code_that_made_it_and_its_call(copied: Copy) -> None:
+    made = sections(8)
+    groups = [group["title"] for group in to_workflow(made)["groups"]]
+    assert groups == ["the end", "the source"]
+    assert to_workflow(copied(made)) == to_workflow(made)
+    assert [group["title"] for group in to_workflow(pickled(made)).get("groups", ())] == []
+
+
+@workflow
+def sections(width: int) -> SaveImage:
+    """A picture."""
+    # ---- the source ----
+    image = EmptyImage(width=width)
+    # ---- the end ----
+    inverted = ImageInvert(image=image)
+    return SaveImage(images=inverted)
+
+
+@copies
+def test_a_workflow_with_a_cycle_can_be_copied(copied: Copy) -> None:
+    node = raw_node("A")
+    with_inputs(node, {"image": node[0]})
+    other = copied(Workflow(node))
+    (root,) = other.roots
+    assert root._inputs["image"]._node is root
+    with pytest.raises(CompileError, match="depends on itself"):
+        other.to_prompt()
 
 
 @copies

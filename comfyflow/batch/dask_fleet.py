@@ -94,6 +94,7 @@ class DaskServers:
         self._out: Path | None = None
         self._client: Any = None
         self._connecting = asyncio.Lock()
+        self._waiters: set[asyncio.Task[Told]] = set()
         self._workers: dict[str, dict[str, str]] = {}
         self._looked = 0.0
         self._seen: dict[str, float] = {}
@@ -145,6 +146,9 @@ class DaskServers:
             (self._out / self.token).unlink(missing_ok=True)
         if self._client is not None:
             await self._client.close()
+        for waiter in self._waiters:
+            waiter.cancel()
+        await asyncio.gather(*self._waiters, return_exceptions=True)
 
     async def client(self, patience: float = _AWAY) -> Any:
         """A client of the scheduler, which may be a different one than before.
@@ -281,7 +285,7 @@ class DaskServers:
                 resources={RESOURCE: self.share, name: 0},
                 pure=False,
             )
-            waiter = asyncio.create_task(_awaited(future))
+            waiter = self._waiter(future)
             try:
                 while not waiter.done():
                     await asyncio.wait([waiter], timeout=_LOOKS)
@@ -292,13 +296,9 @@ class DaskServers:
                             await self._cancelled(future)  # otherwise a worker may still get the task
                             if _told(waiter)[0] is None:
                                 return "away"
-                    if waiter.cancelled():
-                        # Dask reads the results of several tasks in one go: the end of any ends it.
-                        waiter = asyncio.create_task(_awaited(future))
                 told, error = _told(waiter)
             finally:
-                waiter.cancel()
-                future.release()
+                future.release()  # which ends its waiter
             if told is not None:
                 return told
             task["worker"] = None
@@ -309,6 +309,17 @@ class DaskServers:
             elif error is not None:
                 raise ClientError(f"the worker beside {name} cannot run a row: {error!r}")
             await asyncio.sleep(0)
+
+    def _waiter(self, future: Any) -> asyncio.Task[Told]:
+        """Wait for a task's result.
+
+        Only `close` cancels this: Dask reads the results of several tasks in one go, and a reading that
+        is cancelled ends the others, and all that come later.
+        """
+        waiter = asyncio.create_task(_awaited(future))
+        self._waiters.add(waiter)
+        waiter.add_done_callback(self._waiters.discard)
+        return waiter
 
     async def _cancelled(self, future: Any) -> None:
         await within(future.cancel(), GOES_OFF)

@@ -16,7 +16,7 @@ import httpx
 
 from ..client_options import ClientSettings
 from ..errors import ClientError
-from ..timeout import within
+from ..timeout import ended, within
 from .connection import AsyncConnectSocket, AsyncWebSocket, ConnectionOptions, within_origin
 from .core import Core
 from .flow import (
@@ -285,13 +285,12 @@ class AsyncDriver:
         task = asyncio.get_running_loop().create_task(self._exchange(effect))
         self._sending.add(task)
         try:
-            return await task
-        except asyncio.CancelledError:
-            if task in self._sending:
-                raise
-            raise closed(effect.request, begun=True) from None
+            await ended(task)
         finally:
             self._sending.discard(task)
+        if task.cancelled():
+            raise closed(effect.request, begun=True)
+        return task.result()
 
     async def _exchange(self, effect: Send) -> Answer:
         request = effect.request

@@ -44,6 +44,7 @@ from .http import (
     without_foreign_cookies,
 )
 from .pace import Pace, pool_of
+from .thread_signal import ThreadSignal
 from .waiting import next_call
 from .web_socket import Callbacks
 
@@ -65,6 +66,15 @@ class _Transport(httpx.BaseTransport):
         self._inner.close()
 
 
+_NOT_CONNECTED: Final = (
+    httpcore.ConnectError,
+    httpcore.ConnectTimeout,
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+)
+"""What is raised before anything was sent."""
+
+
 class BlockingDriver:
     """Carries out the effects of flows, one after the other, in the calling thread.
 
@@ -77,7 +87,7 @@ class BlockingDriver:
 
     awaits: Final = False
     """Whether the value of a user function is awaited."""
-    new_signal: Final = threading.Event
+    new_signal: Final = ThreadSignal
 
     def __init__(
         self,
@@ -99,6 +109,7 @@ class BlockingDriver:
         self._socket = BlockingSocketDriver(core, self._options, connect)
         self._caller: threading.Thread | None = None
         self._calling = threading.RLock()
+        self._closer: int | None = None
         self._beside = Halt()
         core.hub.hang_up = self._socket.hang_up
 
@@ -160,10 +171,16 @@ class BlockingDriver:
 
     def close(self) -> None:
         """Close everything. Pending waits end with an error."""
-        self.core.hub.close()
-        self._beside.halt()
-        self._socket.close()
-        self._http.close()
+        if self._closer == threading.get_ident():
+            return  # the handler of a signal, in the middle of what follows
+        self._closer = threading.get_ident()
+        try:
+            self.core.hub.close()
+            self._beside.halt()
+            self._socket.close()
+            self._http.close()
+        finally:
+            self._closer = None
 
     def abandon(self) -> None:
         """Close everything if the client was garbage-collected without being closed."""
@@ -210,13 +227,13 @@ class BlockingDriver:
                 return self._send_through(effect, pace, halt)
         except CONNECTION_ERRORS as error:
             if self._http.is_closed:
-                raise closed(request, begun=True) from None
+                raise closed(request, begun=not isinstance(error, _NOT_CONNECTED)) from None
             raise unreachable(self.core, request, as_httpx(error), self._options.proxy) from None
         except httpx.InvalidURL as error:
             raise ClientError(f"{request.label}: {self.core.credentials.hide(str(error))}") from None
         except RuntimeError:
             if self._http.is_closed:  # by another thread, between the two lines above
-                raise closed(request, begun=True) from None
+                raise closed(request) from None
             raise
 
     def _send_directly(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from .connection import ConnectionOptions, ConnectSocket, WebSocket, within_origin
 from .core import Core
 from .flow import OpenSocket, Receive, Signal, SocketEffect, SocketFailure, SocketFlow, Transmit, Watch
+from .thread_signal import ThreadSignal
 from .web_socket import SharedTls, SharedTlsSocket, socket_failure, socket_flow
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Relay:
     def __init__(self, flow: SocketFlow) -> None:
         self._flow = flow
         self._lock = threading.Lock()
-        self._back = threading.Event()
+        self._back = ThreadSignal()
         self._early: deque[str | bytes] = deque()
         self._waiting: Receive | None = None
         self._next: SocketEffect | BaseException | None = None
@@ -196,6 +197,9 @@ class BlockingSocketDriver:
 
     def close(self) -> None:
         """End the thread. One that waits for a connection ends by itself when the attempt does."""
+        if self._core.hub.is_held:  # by what a signal's handler interrupted: the thread ends after that
+            self.abandon()
+            return
         self.hang_up()
         with self._lock:  # another thread may be starting it
             thread = self._thread
@@ -204,7 +208,9 @@ class BlockingSocketDriver:
             thread.join(_CLOSING_SECONDS)
 
     def abandon(self) -> None:
-        """End the thread on behalf of the garbage collector: take no lock, wait for nothing."""
+        """End the thread on behalf of the garbage collector, or in a signal's handler: take no lock, wait for
+        nothing.
+        """
         self._abandoned = True
         opened = getattr(self._connection, "socket", None)
         opened = opened.inner if isinstance(opened, SharedTlsSocket) else opened
@@ -309,6 +315,6 @@ class BlockingSocketDriver:
 
 def watch(signal: Signal, seconds: float) -> None:
     """Wait until a signal is set or the time is up."""
-    if not isinstance(signal, threading.Event):
-        raise TypeError("a blocking client waits for threading events")
+    if not isinstance(signal, ThreadSignal):
+        raise TypeError("a blocking client waits for signals between threads")
     signal.wait(seconds)

@@ -12,6 +12,8 @@ from typing import Any, Final
 import httpcore
 import httpx
 
+from .thread_signal import ThreadSignal
+
 _ENDING_SECONDS: Final = 2.0
 
 
@@ -23,7 +25,7 @@ class Halt:
     """Tells threads to stop, and aborts the answers that they are reading."""
 
     def __init__(self) -> None:
-        self._told = threading.Event()
+        self._told = ThreadSignal()
         self._reading: list[httpcore.Response | httpx.Response] = []
         self._lock = threading.RLock()  # a signal's handler may close the client
 

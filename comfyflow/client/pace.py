@@ -21,6 +21,8 @@ from weakref import WeakSet, ref
 import httpcore
 from typing_extensions import Self
 
+from .thread_signal import has_lock
+
 T = TypeVar("T")
 
 
@@ -219,9 +221,9 @@ class _Backend(httpcore.NetworkBackend):
         """
         stream = _Stream(inner, self)
         with self._lock:
-            if not self._closed:
-                self._streams.add(stream)
-                return stream
+            self._streams.add(stream)
+        if not self._closed:  # it is closed from now on with the others
+            return stream
         stream.close()
         raise httpcore.ConnectError("the client was closed in the meantime")
 
@@ -239,7 +241,7 @@ class _Backend(httpcore.NetworkBackend):
             with self._lock:
                 self._closed = True
             closed = pool()
-            if closed is not None and not _is_ours(self.pool_lock):
+            if closed is not None and not has_lock(self.pool_lock):
                 type(closed).close(closed)
             for stream in list(self._streams):
                 stream.close()
@@ -259,11 +261,6 @@ class _Backend(httpcore.NetworkBackend):
 
     def sleep(self, seconds: float) -> None:
         self._inner.sleep(seconds)
-
-
-def _is_ours(lock: Any) -> bool:
-    """Whether this thread has a reentrant lock; `threading.Condition` asks it in the same way."""
-    return bool(lock._is_owned())
 
 
 class _AsyncStream(httpcore.AsyncNetworkStream):

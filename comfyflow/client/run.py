@@ -19,6 +19,7 @@ from . import run_event as told
 from .feed import Feed
 from .flow import Signal
 from .run_event import Ending, Outcome, RunEvent, RunNode, ending_with
+from .thread_signal import has_lock
 
 _LOG: Final = logging.getLogger("comfyflow.client")
 
@@ -100,6 +101,11 @@ class Run:
     def ended(self) -> bool:
         """Whether anything indicates that the run is over."""
         return self.outcome is not None or self.ending is not None or self.recorded
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this thread is in the middle of a change of it."""
+        return has_lock(self._lock)
 
     def feed(self, event: server.PromptEvent | server.UnknownMessage, news: bool = True) -> None:
         """Take in an event of this prompt.

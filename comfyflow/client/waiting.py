@@ -129,8 +129,8 @@ class Wait:
         run = self.run
         if self.core.hub.stop.is_set():
             raise ClientError(
-                f"the client was closed while waiting for prompt {run.prompt_id}, which keeps running: "
-                "another client can wait for it with attach, or cancel it"
+                f"the client was closed while waiting for prompt {run.prompt_id}, which may still be "
+                "running: another client can wait for it with attach, or cancel it"
             )
         if run.doubtful and run.started and not self._searched:
             self._searched = True

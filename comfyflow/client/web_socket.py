@@ -30,6 +30,7 @@ from .event import (
 from .flow import CloseSocket, OpenSocket, Receive, Signal, SocketFailure, SocketFlow, Transmit, Watch
 from .message import EVENT_CLASSES, FEATURE_FLAGS, parse_message
 from .run import Run
+from .thread_signal import has_lock
 
 if TYPE_CHECKING:
     from .core import Core
@@ -203,6 +204,11 @@ class Hub:
             runs = list(self._runs.values())
         for run in runs:
             run.poke()
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this thread is in the middle of what the socket's thread must wait for."""
+        return has_lock(self._lock) or any(run.is_held for run in list(self._runs.values()))
 
     def _listening(self) -> list[Hearer]:
         return [listener for known in self._listeners if (listener := known()) is not None]

@@ -7,6 +7,7 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import GraphError
+from ..located import Located
 from ..problem import Place
 from .canvas import NO_CANVAS, Canvas
 from .scope import ROOT, Link, Scope, read_scopes, spelled_scope
@@ -19,7 +20,7 @@ _SHOWN: Final = 10
 """How many cycles a message names."""
 
 
-class GraphNode:
+class GraphNode(Located):
     """One node of a graph.
 
     Attributes:
@@ -76,17 +77,8 @@ class GraphNode:
         made.scope = scope_id
         return made
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Code cannot be pickled; the line that it says can.
-        return GraphNode, (
-            self.node_id,
-            self.class_type,
-            self.inputs,
-            self.title,
-            self.place,
-            self.extra,
-            self.scope,
-        )
+    def _pickled(self) -> Mapping[str, Any]:
+        return {"origin": self.place}
 
     def __repr__(self) -> str:
         return f"GraphNode({self.node_id!r}, {self.class_type!r}, {self.inputs!r})"
@@ -271,7 +263,7 @@ def check_graph(graph: object) -> None:
         TypeError: It is something else.
     """
     if not isinstance(graph, Graph):
-        hint = (
-            "pass its .graph" if hasattr(graph, "graph") else "read_prompt(prompt) makes one of prompt JSON"
+        raise TypeError(
+            f"expected a Graph, not a {type(graph).__name__}: read_prompt(prompt) makes one of prompt JSON, "
+            "and a workflow's is workflow.graph"
         )
-        raise TypeError(f"expected a Graph, not a {type(graph).__name__}; {hint}")

@@ -278,4 +278,4 @@ def _kind(value: object) -> str:
 
 
 def _hint(value: object) -> str:
-    return ": pass its .graph, or what its to_prompt() gives" if hasattr(value, "to_prompt") else ""
+    return ": a workflow needs no reading, it has a .graph" if hasattr(type(value), "to_prompt") else ""

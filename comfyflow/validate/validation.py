@@ -96,7 +96,7 @@ def by_lists(plans: SchemaPlans) -> FileCheck:
 def _no_object(prompt: object, plans: SchemaPlans, places: Mapping[str, Place] | None) -> Report:
     """Not even an object: an empty list or text was a prompt without outputs before 0.14."""
     empty = not plans.rules.replaces_nodes and prompt in ([], "")
-    hint = "; a workflow's is what its to_prompt() gives" if hasattr(prompt, "to_prompt") else ""
+    hint = "; a workflow's is what its to_prompt() gives" if hasattr(type(prompt), "to_prompt") else ""
     answer = no_outputs() if empty else crash(f"the prompt must be an object, not {shown(prompt)}{hint}")
     return Report(answer, CheckedGraph(Graph, places, plans))
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar, overload
 
 from ..collector import collector_paused
-from ..errors import GraphError, NodeUsageError, SchemaError
+from ..errors import CompileError, GraphError, NodeUsageError, SchemaError
 from ..graph import Graph
 from ..graph.prompt import Prompt, to_prompt, write_nodes
 from ..node import Node
@@ -82,6 +82,9 @@ class Call(NamedTuple):
     function: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
+
+    def __copy__(self) -> Call:
+        return self
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Call:
         from copy import deepcopy
@@ -215,7 +218,10 @@ class Workflow(Generic[R_co]):
 
     def __getstate__(self) -> dict[str, Any]:
         # Sources first: what a node is linked to is known by then, and a long chain needs no deep stack.
-        return {"_nodes": reachable_nodes(self._roots), **self.__dict__}
+        nodes: list[Node] = []
+        with suppress(CompileError):  # they form a cycle
+            nodes = reachable_nodes(self._roots)
+        return {"_nodes": nodes, **self.__dict__}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         del state["_nodes"]
