@@ -7,28 +7,34 @@ Looked at only when the error was raised, so that making a node costs nothing fo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from .dynamic_input import DynamicValue
 from .nearest import nearest
 from .node import Node
 
-_UNEXPECTED: Final = re.compile(
-    r"(?P<owner>[\w.]+)\.__init__\(\) got an unexpected keyword argument '(?P<name>\w+)'"
-)
+_UNEXPECTED: Final = re.compile(r"(?P<owner>[\w.<>]+)\(\) got an unexpected keyword argument '(?P<name>\w+)'")
+
+_INIT: Final = ".__init__"
 
 
-def name_nearest(error: TypeError) -> None:
-    """Add the nearest argument to the error of a node class that was given one that it has not.
+def name_nearest(error: TypeError, function: Callable[..., Any] | None = None) -> None:
+    """Add the nearest argument to the error of a function or a node class that was given one that it has not.
 
     Args:
         error: Any TypeError; one of something else, or one that names the nearest, stays as it is.
+        function: The function that was called, if it is known.
     """
     found = _UNEXPECTED.fullmatch(str(error.args[0])) if error.args else None
     if found is None:
         return
-    names = {name for owner in _classes_called(found["owner"]) for name in _arguments(owner)}
+    owner = found["owner"]
+    if function is not None and owner == getattr(function, "__qualname__", None):
+        names = set(_arguments(function))
+    else:
+        classes = _classes_called(owner.removesuffix(_INIT)) if owner.endswith(_INIT) else ()
+        names = {name for each in classes for name in _arguments(each)}
     near = nearest(found["name"], sorted(names))
     if near is not None:
         error.args = (f"{error.args[0]}. Did you mean {near!r}?", *error.args[1:])
@@ -46,9 +52,9 @@ def _classes_called(name: str) -> Iterator[type[Any]]:
                 yield owner
 
 
-def _arguments(owner: type[Any]) -> Iterator[str]:
+def _arguments(called: Callable[..., Any]) -> Iterator[str]:
     import inspect  # an error needs it, a graph does not
 
-    for name, parameter in inspect.signature(owner).parameters.items():
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+    for name, parameter in inspect.signature(called).parameters.items():
+        if parameter.kind in (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD):
             yield name

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 from .bounds import Bounds
@@ -41,6 +42,10 @@ class Limits:
         retries: How often a request that did not arrive is retried.
         backoff: The first pause before a retry; it doubles each time.
         backoff_most: The longest one.
+
+    Raises:
+        TypeError: One is not a number.
+        ValueError: One is less than 0.
     """
 
     connect: float = 10.0
@@ -55,6 +60,13 @@ class Limits:
     retries: int = 4
     backoff: float = 0.1
     backoff_most: float = 10.0
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if isinstance(value, bool) or not isinstance(value, Real):
+                raise TypeError(f"{name} of Limits must be a number, not {value!r}")
+            if not float(value) >= 0:
+                raise ValueError(f"{name} of Limits must be 0 or more, not {value!r}")
 
 
 class ClientOptions(TypedDict, total=False):
@@ -130,3 +142,32 @@ class ClientSettings:
     proxy: str | None = None
     partner_api_key: str | None = None
     backend: BackendName = "auto"
+
+    def __post_init__(self) -> None:
+        for name in _TEXTS:
+            _check_text(name, getattr(self, name))
+        _check(isinstance(self.headers or {}, Mapping), "headers must be a mapping of names to values")
+        for name, value in (self.headers or {}).items():
+            _check_text(f"header {name}", value)
+        pair = self.basic
+        is_pair = isinstance(pair, (tuple, list)) and [*map(type, pair)] == [str, str]
+        _check(pair is None or is_pair, "basic must be (name, password)")
+        _check(isinstance(self.limits or _LIMITS, Limits), "limits must be a Limits")
+        _check(isinstance(self.bounds or _BOUNDS, Bounds), "bounds must be a Bounds")
+        _check(isinstance(self.cache, Real), "cache must be a number of seconds")
+        _check(isinstance(self.middleware, Sequence), "middleware must be a list of functions")
+
+
+_LIMITS = Limits()
+_BOUNDS = Bounds()
+_TEXTS = ("token", "bearer", "api_key", "user", "client_id", "proxy", "partner_api_key")
+
+
+def _check_text(name: str, value: object) -> None:
+    # The value is not told: it may be a secret.
+    _check(value is None or isinstance(value, str), f"{name} must be a string, not {type(value).__name__}")
+
+
+def _check(is_right: bool, what: str) -> None:
+    if not is_right:
+        raise TypeError(what)

@@ -60,6 +60,8 @@ import errno
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from .base_error import BaseError
+
 if TYPE_CHECKING:
     from typing_extensions import Self
 
@@ -113,14 +115,8 @@ __all__ = [
 ]
 
 
-class ComfyflowError(Exception):
+class ComfyflowError(BaseError):
     """The root of all errors of this package."""
-
-    def _render_traceback_(self) -> list[str]:
-        """What IPython and Jupyter show instead of a traceback: the user's own lines and the message."""
-        from .user_lines import traceback_lines
-
-        return traceback_lines(self)
 
 
 class BoundsError(ComfyflowError):
@@ -426,7 +422,10 @@ class PartialSuccess(ExecutionError):
         message: What failed, what did not run, and what was produced.
         first: The error of the first node that failed.
         result: What the prompt produced. ``result[node]`` raises for a node that failed or did not run.
+            It belongs to its client: None if the error was sent to another process.
     """
+
+    _unpickled = frozenset({"result"})
 
     def __init__(self, message: str, first: ExecutionError, result: Result[Any]) -> None:
         super().__init__(

@@ -68,3 +68,15 @@ def test_a_command_names_it_too(tmp_path: Path, command: Command) -> None:
     run = command("compile", str(flow))
     assert run.code != 0
     assert "Did you mean 'width'?" in run.err
+
+
+def test_the_nearest_parameter_of_a_workflow_function_is_named() -> None:
+    @workflow
+    def painted(prompt: str, *, width: int = 8) -> object:
+        raise AssertionError
+
+    made: Any = painted
+    with pytest.raises(TypeError, match=r"'promt'\. Did you mean 'prompt'\?"):
+        made(promt="a lighthouse")
+    with pytest.raises(TypeError, match=r"'zzz'\. Valid arguments: prompt, width"):
+        made(zzz=1)

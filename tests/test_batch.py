@@ -6,17 +6,18 @@ import hashlib
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
-from comfyflow.batch import run
+from comfyflow.batch import arun, run
 from comfyflow.batch.driver import Batch
 from comfyflow.batch.ledger import LEDGER_NAME, Ledger
 from comfyflow.batch.record import Added, Attempt, Sent
 from comfyflow.batch.report import BatchEvent, RowEvent, ServerEvent
 from comfyflow.batch.row import Row
-from comfyflow.errors import LedgerError, SaveError, ServerUnreachable
+from comfyflow.errors import CommandError, LedgerError, SaveError, ServerUnreachable
 from comfyflow.simulator import Simulator
 from tests.batches import Made, Pictures, Texts, batch, executed, numbered, records, until
 from tests.simulated import run as ended
@@ -86,12 +87,36 @@ def test_a_second_run_does_nothing_and_a_longer_sweep_goes_on(tmp_path: Path, se
 
 def test_a_ledger_of_another_batch_is_refused(tmp_path: Path, server: Simulator) -> None:
     asyncio.run(batch(Texts(), numbered(3), [server], tmp_path).run())
+    with Ledger(tmp_path / LEDGER_NAME) as ledger:
+        ledger.keep({"total": 3})
     changed = [*numbered(2), Row(2, {"n": 77})]
     with pytest.raises(LedgerError, match=r"another batch: its row 2 is \{\"n\":2\}, but here it is"):
         asyncio.run(batch(Texts(), changed, [server], tmp_path).run())
     with pytest.raises(LedgerError, match="has 3 rows, but this sweep only 2"):
         asyncio.run(batch(Texts(), numbered(2), [server], tmp_path).run())
     assert len(server.prompts) == 3
+    with Ledger(tmp_path / LEDGER_NAME) as ledger:
+        assert ledger.kept("total") == 3, "a batch that is refused changes nothing"
+
+
+@pytest.mark.parametrize("count", [0, -1, 1.5, "3", None, True])
+def test_what_is_not_a_count_of_rows_is_refused(tmp_path: Path, count: Any) -> None:
+    """With no rows at a server, a batch would wait forever."""
+    for name in ("depth", "window"):
+        with pytest.raises(CommandError, match=f"{name} must be a whole number of rows, at least 1"):
+            batch(Texts(), numbered(1), ["http://127.0.0.1:9"], tmp_path, **{name: count})
+
+
+def test_a_batch_in_a_loop_says_what_to_await(tmp_path: Path, server: Simulator) -> None:
+    rows = [{"1.string_a": "x"}]
+    prompt = dict(Texts().prepare(numbered(1)[0]).prompt)
+
+    async def main() -> int:
+        with pytest.raises(CommandError, match=r"an event loop runs: await batch.arun"):
+            run(prompt, rows, servers=server.url, out=tmp_path)
+        return (await arun(prompt, rows, servers=server.url, out=tmp_path)).counts["completed"]
+
+    assert asyncio.run(main()) == 1
 
 
 def in_flight(out: Path, server: Simulator, prompt_id: str) -> None:

@@ -322,7 +322,7 @@ def test_a_time_that_is_over(command: Command, server: Simulator, script: str, t
         prompt_id = server.prompts[-1].prompt_id
         assert run.code == 4
         assert "timed out after the 2 s of --timeout" in run.err
-        assert f"`comfyflow cancel {prompt_id}` stops it" in run.err
+        assert f"`comfyflow cancel {prompt_id} --server {server.url}` stops it" in run.err
         assert "cancelled" in command("cancel", prompt_id, "--server", server.url).out
 
 
@@ -366,7 +366,8 @@ def test_a_server_that_freezes_when_it_gets_a_prompt(command: Command, frozen: s
     assert run.code == 4
     assert "timed out after the 2 s of --timeout: no answer within" in run.err
     assert re.search(
-        r"prompt (\S+) may or may not be queued: POST /api/prompt .*`comfyflow cancel \1` stops", run.err
+        r"prompt (\S+) may or may not be queued: POST /api/prompt .*`comfyflow cancel \1 --server \S+` stops",
+        run.err,
     )
 
 
@@ -420,7 +421,10 @@ def test_ctrl_c_twice_leaves_the_prompt_and_says_so(
     monkeypatch.setattr(Handle, "cancel", interrupted)
     run = command("run", f"{script}:plain", "--server", server.url)
     assert run.code == 130
-    assert f"may still run; `comfyflow cancel {server.prompts[-1].prompt_id}` stops it" in run.err
+    assert (
+        f"may still run; `comfyflow cancel {server.prompts[-1].prompt_id} --server {server.url}` stops"
+        in run.err
+    )
 
 
 def test_nobody_reads_the_output_any_more(server: Simulator, script: str, tmp_path: Path) -> None:

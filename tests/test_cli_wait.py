@@ -397,8 +397,9 @@ def test_ctrl_c_leaves_the_prompt_and_says_so(
             told = process.stderr.read()
         assert process.returncode == 130
         assert told == (
-            f"comfyflow: prompt {prompt_id} keeps running: `comfyflow cancel {prompt_id}` stops it, "
-            f"`comfyflow wait {prompt_id}` waits for its files\n"
+            f"comfyflow: prompt {prompt_id} keeps running: "
+            f"`comfyflow cancel {prompt_id} --server {server.url}` stops it, "
+            f"`comfyflow wait {prompt_id} --server {server.url}` waits for its files\n"
         )
         with Client(server.url) as client:
             assert client.queue().runs(prompt_id)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from comfyflow.client import AsyncClient, AsyncHandle, Client, Handle
+from comfyflow.client import AsyncClient, AsyncHandle, Client, Handle, Limits
 from comfyflow.client.base import BaseClient
 
 PAIRS = [(Client, AsyncClient), (Handle, AsyncHandle)]
@@ -89,3 +90,40 @@ def test_common_parts_are_written_once() -> None:
     for name in (*common.split(), "closed", "socket_error", "middleware", "reset_cache"):
         assert name in vars(BaseClient)
         assert name not in vars(Client) | vars(AsyncClient)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"basic": "ada:x"}, r"basic must be \(name, password\)"),
+        ({"token": b"secret"}, "token must be a string, not bytes"),
+        ({"headers": {"X-A": 3}}, "header X-A must be a string, not int"),
+        ({"headers": 3}, "headers must be a mapping"),
+        ({"limits": 3}, "limits must be a Limits"),
+        ({"bounds": 3}, "bounds must be a Bounds"),
+        ({"cache": "x"}, "cache must be a number of seconds"),
+        ({"client_id": 3}, "client_id must be a string"),
+        ({"middleware": 3}, "middleware must be a list of functions"),
+        ({"url": 3}, "a server's address must be a string like"),
+    ],
+)
+def test_options_of_another_type_are_refused(options: dict[str, Any], told: str) -> None:
+    """Before anything is sent; and a value that may be a secret is not repeated."""
+    for client in (Client, AsyncClient):
+        with pytest.raises(TypeError, match=told):
+            client(**options)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error"),
+    [
+        ("quiet", "x", TypeError),
+        ("poll", None, TypeError),
+        ("retries", True, TypeError),
+        ("poll", -1, ValueError),
+        ("answer", math.nan, ValueError),
+    ],
+)
+def test_limits_that_are_none_are_refused(name: str, value: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match=f"{name} of Limits must be"):
+        Limits(**{name: value})

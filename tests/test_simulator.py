@@ -183,3 +183,8 @@ def test_one_that_runs_on_its_own_has_assets_where_they_are_asked_for(assets: bo
 
     serve(port=0, assets=assets, on_start=look)
     assert found == [assets]
+
+
+def test_a_port_that_none_can_be_is_refused() -> None:
+    with pytest.raises(SimulatorError, match=r"cannot listen on 127\.0\.0\.1:99999"):
+        Simulator(port=99_999).start()

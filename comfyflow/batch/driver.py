@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from ..errors import ClientError, ServerUnreachable
+from ..errors import ClientError, LedgerError, ServerUnreachable
 from ..saved_file import local_errors
 from .books import Alarm, Books
 from .fleet import Fleet, NamedServers, RowServer
@@ -157,8 +157,8 @@ class Batch:
 
     async def _run(self) -> Summary:
         await self._with_ledger(self._ledger.hold)
-        total = getattr(self._rows, "total", None)
-        await self._with_ledger(lambda: self._ledger.keep({"cancelled": False, "total": total}))
+        kept = {"cancelled": False, "total": getattr(self._rows, "total", None)}
+        former = await self._with_ledger(lambda: self._ledger.keep(kept))
         self._books.counts.update(await self._with_ledger(self._ledger.counts))
         try:
             for name in await self._fleet.start(self._out):
@@ -170,6 +170,9 @@ class Batch:
             for each in (self._read, self._look, partial(self._fleet.watch, self._join)):
                 self._help(each)
             await self._work()
+        except LedgerError:  # of another batch: it stays as it was
+            await self._with_ledger(lambda: self._ledger.keep(former))
+            raise
         finally:
             for server in (*self._servers.values(), *self._former.values()):
                 server.leaves_prompts = True  # for the next run to find
@@ -221,7 +224,6 @@ class Batch:
     async def _write(self, assigned: Sequence[Assignment]) -> None:
         """Record what has happened and what is about to happen; then let it happen."""
         written = self._books.take()
-        now = time.time()
         attempts = {
             each.number: Attempt(
                 each.number, each.server, str(uuid.uuid4()), self._prepared[each.number][0].hash
@@ -229,7 +231,7 @@ class Batch:
             for each in assigned
         }
         changes: list[Change] = [change for change, _ in written]
-        changes += [Sent(attempt, now) for attempt in attempts.values()]
+        changes += [Sent(attempt, time.time()) for attempt in attempts.values()]
         refused = await self._with_ledger(lambda: self._ledger.write(changes))
         for _, event in written:
             self._books.tell(event)
@@ -393,8 +395,6 @@ class Batch:
         if left:
             for prompt_id, ending in (await server.remove(left)).items():
                 self._books.settled(prompt_id, ending)
-
-    # One row on one server
 
     def _take_up(self, attempt: Attempt) -> None:
         """Look for a row that was in flight when an earlier process ended."""

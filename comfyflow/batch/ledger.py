@@ -143,13 +143,15 @@ class Ledger:
             found = self._database.execute("SELECT value FROM batch WHERE name = ?", (name,)).fetchone()
         return None if found is None else json.loads(found[0])
 
-    def keep(self, values: Mapping[str, Any]) -> None:
-        """Store properties of the batch as JSON values."""
+    def keep(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Store properties of the batch as JSON values; returns those that they replace."""
+        former = {name: self.kept(name) for name in values}
         with self._transaction():
             self._database.executemany(
                 "INSERT OR REPLACE INTO batch VALUES (?, ?)",
                 [(name, _json(value)) for name, value in values.items()],
             )
+        return former
 
     # Changes
 

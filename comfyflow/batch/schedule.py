@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
+from ..errors import CommandError
+
 _LOOKED_AT: Final = 64
 """How many kinds of rows are compared when a server switches to another one."""
 
@@ -101,9 +103,15 @@ class Schedule:
     Args:
         depth: How many rows to queue per server.
         window: How many rows may wait; a row that four times as many have overtaken is next.
+
+    Raises:
+        CommandError: One of them is not a count.
     """
 
     def __init__(self, depth: int, window: int) -> None:
+        for name, count in (("depth", depth), ("window", window)):
+            if type(count) is not int or count < 1:
+                raise CommandError(f"{name} must be a whole number of rows, at least 1, not {count!r}")
         self.depth: Final = depth
         self._patience: Final = _OVERTAKEN * window
         self._servers: dict[str, _Server] = {}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..configuration import named_servers
+from ..errors import CommandError
 from .driver import DEPTH, WINDOW, Batch
 from .refill import Recipe
 from .report import BatchEvent, Summary
@@ -65,6 +67,7 @@ def run(
         ServerUnreachable: No server takes the rows.
         ComfyflowError: `target` cannot be run: see `Recipe.of`.
     """
+    _refuse_loop("batch.run", "await batch.arun(...)")
     return asyncio.run(
         arun(
             target,
@@ -78,6 +81,17 @@ def run(
             on_event=on_event,
         )
     )
+
+
+def _refuse_loop(called: str, instead: str) -> None:
+    """Refuse to begin a loop where one runs: in a notebook, or in an async function.
+
+    Raises:
+        CommandError: One does.
+    """
+    with contextlib.suppress(RuntimeError):
+        asyncio.get_running_loop()
+        raise CommandError(f"{called} cannot wait here, because an event loop runs: {instead}")
 
 
 async def arun(
@@ -167,6 +181,7 @@ def submit(
         MissingExtraError: Dask is not installed.
         ComfyflowError: See `run`.
     """
+    _refuse_loop("batch.submit", "call it in a thread, as asyncio.to_thread does")
     recipe = target if isinstance(target, Recipe) else Recipe.of(target)
     checked = Rows.of(rows).checked(recipe.columns)
     from .dask_fleet import DaskServers

@@ -5,6 +5,7 @@ One file that does not come costs no other.
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -90,12 +91,14 @@ def follow(
 
 def cancel_prompt(client: Client, prompt_id: str, handle: Handle[Any] | None, *, as_json: bool) -> None:
     """Stop a prompt, sent or being sent, and report what happened to it."""
+    from ..client.interruption import CANCELLING_SECONDS
+
     prompt_id = handle.prompt_id if handle is not None else prompt_id
     name = f"prompt {prompt_id}"
     note(f"cancelling {name} …")
     said = ""
     try:
-        stopped = _sent(client, prompt_id, handle).cancel()
+        stopped = _sent(client, prompt_id, handle).cancel(CANCELLING_SECONDS)
         said = f"{name} is cancelled on the server" if stopped else f"{name} had already ended"
     except PromptLost:
         said = f"{name} was not queued yet"
@@ -117,19 +120,35 @@ def _sent(client: Client, prompt_id: str, handle: Handle[Any] | None) -> Handle[
 
     Raises:
         PromptLost: The server does not have it.
+        WaitTimeout: The server does not answer.
     """
     if handle is not None:
         return handle
+    from ..client.interruption import CANCELLING_SECONDS
+    from ..client.running import attach
+
+    core = client._core.within(CANCELLING_SECONDS)
     try:
-        return client.attach(prompt_id)
+        started = client._driver.drive(attach(core, prompt_id))
     except PromptLost:
         time.sleep(_ON_ITS_WAY)
-        return client.attach(prompt_id)
+        started = client._driver.drive(attach(core, prompt_id))
+    return client._handle(started, None)
 
 
 def later(prompt_id: str) -> str:
-    """What can be done about a prompt that keeps running."""
-    return f"`comfyflow cancel {prompt_id}` stops it, `comfyflow wait {prompt_id}` waits for its files"
+    """What can be done about a prompt that keeps running, with the server that was given."""
+    on = f"{prompt_id}{_server_given()}"
+    return f"`comfyflow cancel {on}` stops it, `comfyflow wait {on}` waits for its files"
+
+
+def _server_given() -> str:
+    context = click.get_current_context(silent=True)
+    given = context.params.get("server") if context is not None else None
+    servers = [given] if isinstance(given, str) else list(given or ())
+    if len(servers) != 1 or "@" in servers[0]:  # credentials are not repeated
+        return ""
+    return f" --server {shlex.quote(servers[0])}"
 
 
 def note(text: str) -> None:
@@ -162,7 +181,9 @@ def write_result(
     try:
         code = _write(client, result, out, as_json=as_json, quiet=quiet)
     except KeyboardInterrupt:
-        note(f"interrupted; `comfyflow wait {result.prompt_id}` downloads the prompt's files")
+        note(
+            f"interrupted; `comfyflow wait {result.prompt_id}{_server_given()}` downloads the prompt's files"
+        )
         raise click.exceptions.Exit(INTERRUPTED) from None
     return code if partial is None else _tell_partial(partial, as_json=as_json)
 

@@ -221,7 +221,7 @@ class Simulator:
     def _serve(self, ready: threading.Event, failure: list[BaseException]) -> None:
         try:
             asyncio.run(self._main(ready))
-        except OSError as error:
+        except (OSError, OverflowError) as error:  # a port that is too large overflows
             failure.append(error)
         finally:
             ready.set()

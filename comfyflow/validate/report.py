@@ -160,6 +160,9 @@ class Report:
         hidden: Errors that the server would find once others are fixed.
     """
 
+    _schema: tuple[str, dict[str, Any] | None] | None = None
+    """What a copy reports about the schema, which it does not have."""
+
     def __init__(
         self,
         answer: ServerAnswer,
@@ -355,7 +358,15 @@ class Report:
             "schema": self._schema_json(),
         }
 
+    def __getstate__(self) -> dict[str, Any]:
+        # What is found in the server's classes is found now: their plans are large, and cannot be pickled.
+        found = {"problems": self.problems, "node_errors": self.node_errors}
+        schema = self._against(), self._schema_json()
+        return {**self.__dict__, **found, "_subject": CheckedGraph(Graph), "_schema": schema}
+
     def _schema_json(self) -> dict[str, Any] | None:
+        if self._schema is not None:
+            return self._schema[1]
         schema = self._whole_schema()
         if schema is None:
             return None
@@ -371,6 +382,8 @@ class Report:
 
     def _against(self) -> str:
         """Which schema it was made against."""
+        if self._schema is not None:
+            return self._schema[0]
         schema = self._whole_schema()
         return str(schema) if schema is not None else "schema: the server's own, from its response"
 
