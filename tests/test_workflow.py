@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import enum
+import io
 import json
 import math
 import subprocess
@@ -254,6 +255,7 @@ def nested(depth: int) -> Any:
         (math.inf, "inf is not a number"),
         ([1, -math.inf], "-inf is not a number"),
         (object(), "cannot be written as JSON"),
+        (io.BytesIO(b"a picture"), r"cannot be written as JSON; pass its path, or what its read\(\) gives"),
         (b"x", "cannot tell what kind of file"),
         ({1: 2}, "the key 1 of an object is not a string"),
         ([Empty()], "an output is inside a list"),

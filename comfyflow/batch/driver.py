@@ -271,7 +271,7 @@ class Batch:
     def _nobody(self) -> ServerUnreachable:
         said = "; ".join(f"{url}: {reason}" for url, reason in self._reasons.items())
         waiting = self._books.counts["pending"]
-        rows = f"{waiting:,} rows wait; " if waiting else ""
+        rows = f"{waiting:,} {'row waits' if waiting == 1 else 'rows wait'}; " if waiting else ""
         return ServerUnreachable(
             f"no server takes rows ({said or 'none answers'}); {rows}run the same command again to continue"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import csv
 import io
 import json
@@ -352,4 +353,5 @@ def _serve(ledger: Path, port: int, *, numbers: list[int] | None, **chosen: Any)
     rows = None if numbers is None else frozenset(numbers)
     sheet = LiveSheet(ledger, port, numbers=rows, **chosen)
     click.echo(f"{sheet.url} (Ctrl-C stops it)")
-    sheet.run()
+    with contextlib.suppress(KeyboardInterrupt):
+        sheet.run()

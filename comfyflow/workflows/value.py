@@ -61,7 +61,8 @@ def _plain(value: Any, node: Node, name: str, depth: int) -> Any:  # one line a 
     scalar = getattr(value, "item", None)
     if callable(scalar) and getattr(value, "ndim", 0) == 0:
         return _plain(scalar(), node, name, depth + 1)
-    raise _refused(node, name, f"{value!r:.60} ({type(value).__name__}) cannot be written as JSON")
+    hint = "; pass its path, or what its read() gives" if hasattr(value, "read") else ""
+    raise _refused(node, name, f"{value!r:.60} ({type(value).__name__}) cannot be written as JSON{hint}")
 
 
 def _file(value: object, node: Node, name: str) -> str | None:
