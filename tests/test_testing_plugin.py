@@ -423,7 +423,8 @@ def test_projects_that_do_not_use_it_do_not_pay(
             ours = {name for name in sys.modules if name.startswith("comfyflow")}
             assert not heavy & set(sys.modules)
             assert ours == {
-                "comfyflow", "comfyflow.errors", "comfyflow.generated", "comfyflow.lazy_import",
+                "comfyflow", "comfyflow.base_error", "comfyflow.errors", "comfyflow.generated",
+                "comfyflow.lazy_import",
                 "comfyflow.testing", "comfyflow.testing.plugin",
                 "comfyflow.testing.session",
             }
