@@ -9,7 +9,7 @@ class BaseError(Exception):
     """The base of the tree in `errors`."""
 
     _unpickled: ClassVar[frozenset[str]] = frozenset()
-    """The attributes that stay in this process, and are None in others."""
+    """The attributes that belong to this error alone, and are None in copies."""
 
     def _render_traceback_(self) -> list[str]:
         """What IPython and Jupyter show instead of a traceback: the user's own lines and the message."""
@@ -18,13 +18,24 @@ class BaseError(Exception):
         return traceback_lines(self)
 
     # Python makes an error again by calling its class with its message, which fails where that wants more; a
-    # pool of processes then waits forever for the result.
+    # pool of processes then waits forever for the result. Classes of others keep Python's way.
     def __reduce__(self) -> tuple[Any, ...]:
+        made = self._made_of()
+        if made is None:
+            return super().__reduce__()  # type: ignore[return-value]
         state = {name: None if name in self._unpickled else held for name, held in self.__dict__.items()}
-        args = self.args
+        return _made_again, (*made, state)
+
+    def _made_of(self) -> tuple[type[Any], tuple[Any, ...]] | None:
+        """The class and the arguments of Python's own part of it; None if the class is someone else's."""
+        if not type(self).__module__.startswith(_OURS):
+            return None
         if isinstance(self, OSError) and self.errno is not None:
-            args = (self.errno, self.strerror, self.filename)
-        return _made_again, (type(self), args, state)
+            return type(self), (self.errno, self.strerror, self.filename)
+        return type(self), self.args
+
+
+_OURS = __name__.partition(".")[0] + "."
 
 
 def _made_again(kind: Any, args: tuple[Any, ...], state: dict[str, Any]) -> Any:

@@ -6,9 +6,9 @@ It is outside of `client`, which takes long to import: `load_schema` takes these
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from numbers import Real
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from numbers import Number, Real
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 from .bounds import Bounds
@@ -45,7 +45,6 @@ class Limits:
 
     Raises:
         TypeError: One is not a number.
-        ValueError: One is less than 0.
     """
 
     connect: float = 10.0
@@ -62,11 +61,10 @@ class Limits:
     backoff_most: float = 10.0
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if isinstance(value, bool) or not isinstance(value, Real):
-                raise TypeError(f"{name} of Limits must be a number, not {value!r}")
-            if not float(value) >= 0:
-                raise ValueError(f"{name} of Limits must be 0 or more, not {value!r}")
+        for entry in fields(Limits):
+            value = getattr(self, entry.name)
+            if isinstance(value, bool) or not isinstance(value, (Real, type(None))) or value != value:
+                raise TypeError(f"{entry.name} of Limits must be a number, not {value!r}")
 
 
 class ClientOptions(TypedDict, total=False):
@@ -146,21 +144,21 @@ class ClientSettings:
     def __post_init__(self) -> None:
         for name in _TEXTS:
             _check_text(name, getattr(self, name))
-        _check(isinstance(self.headers or {}, Mapping), "headers must be a mapping of names to values")
-        for name, value in (self.headers or {}).items():
-            _check_text(f"header {name}", value)
-        pair = self.basic
-        is_pair = isinstance(pair, (tuple, list)) and [*map(type, pair)] == [str, str]
+        headers, pair = self.headers, self.basic
+        _check(
+            headers is None or isinstance(headers, Iterable), "headers must be a mapping of names to values"
+        )
+        for name, value in headers.items() if isinstance(headers, Mapping) else ():
+            _check(isinstance(value, str), f"header {name} must be a string, not {type(value).__name__}")
+        is_pair = isinstance(pair, (tuple, list)) and [isinstance(each, str) for each in pair] == [True, True]
         _check(pair is None or is_pair, "basic must be (name, password)")
-        _check(isinstance(self.limits or _LIMITS, Limits), "limits must be a Limits")
-        _check(isinstance(self.bounds or _BOUNDS, Bounds), "bounds must be a Bounds")
-        _check(isinstance(self.cache, Real), "cache must be a number of seconds")
-        _check(isinstance(self.middleware, Sequence), "middleware must be a list of functions")
+        _check(self.limits is None or isinstance(self.limits, Limits), "limits must be a Limits")
+        _check(self.bounds is None or isinstance(self.bounds, Bounds), "bounds must be a Bounds")
+        _check(isinstance(self.cache, Number), "cache must be a number of seconds")
+        _check(isinstance(self.middleware, Iterable), "middleware must be a list of functions")
 
 
-_LIMITS = Limits()
-_BOUNDS = Bounds()
-_TEXTS = ("token", "bearer", "api_key", "user", "client_id", "proxy", "partner_api_key")
+_TEXTS = ("token", "bearer", "api_key", "user", "partner_api_key")
 
 
 def _check_text(name: str, value: object) -> None:

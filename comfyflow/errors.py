@@ -422,7 +422,7 @@ class PartialSuccess(ExecutionError):
         message: What failed, what did not run, and what was produced.
         first: The error of the first node that failed.
         result: What the prompt produced. ``result[node]`` raises for a node that failed or did not run.
-            It belongs to its client: None if the error was sent to another process.
+            It belongs to its client: None in a copy, also one that was sent to another process.
     """
 
     _unpickled = frozenset({"result"})

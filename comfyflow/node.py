@@ -140,6 +140,12 @@ class _Marks:
         self.node_id: str | None = None
         self.bypassed = False
 
+    def copy(self) -> _Marks:
+        """Separate marks, for a copy of the node."""
+        made = _Marks()
+        made.title, made.node_id, made.bypassed = self.title, self.node_id, self.bypassed
+        return made
+
 
 class Node(Located):
     """One node of a graph: a node class of the server and its inputs.
@@ -188,6 +194,12 @@ class Node(Located):
 
     def __repr__(self) -> str:
         return f"<{self._class_type} made at {place_of(self)}>"
+
+    def __copy__(self) -> Self:
+        made = super().__copy__()
+        if self._marks is not None:
+            made._marks = self._marks.copy()
+        return made
 
     def _pickled(self) -> Mapping[str, Any]:
         return {"_code": place_of(self)}

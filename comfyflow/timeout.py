@@ -43,10 +43,11 @@ async def ended(task: asyncio.Future[T], seconds: float | None = None) -> bool:
         Whether it has ended.
     """
     cancellation: asyncio.CancelledError | None = None
-    while True:
+    while not task.done():  # a scope of anyio cancels in each turn of the loop, and `wait` takes one at least
         try:
-            done, _ = await asyncio.wait([task], timeout=seconds if cancellation is None else None)
-            break
+            await asyncio.wait([task], timeout=seconds if cancellation is None else None)
+            if cancellation is None:
+                break
         except asyncio.CancelledError as error:
             cancellation = error
             task.cancel()
@@ -54,4 +55,4 @@ async def ended(task: asyncio.Future[T], seconds: float | None = None) -> bool:
         if not task.cancelled():
             task.exception()  # asked for, so that Python does not report it as never retrieved
         raise cancellation
-    return bool(done)
+    return task.done()

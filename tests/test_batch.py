@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import hashlib
+import math
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from comfyflow import batch as batches
 from comfyflow.batch import arun, run
 from comfyflow.batch.driver import Batch
 from comfyflow.batch.ledger import LEDGER_NAME, Ledger
@@ -99,12 +101,15 @@ def test_a_ledger_of_another_batch_is_refused(tmp_path: Path, server: Simulator)
         assert ledger.kept("total") == 3, "a batch that is refused changes nothing"
 
 
-@pytest.mark.parametrize("count", [0, -1, 1.5, "3", None, True])
+@pytest.mark.parametrize("count", [0, -1, 0.5, "3", None, math.nan])
 def test_what_is_not_a_count_of_rows_is_refused(tmp_path: Path, count: Any) -> None:
     """With no rows at a server, a batch would wait forever."""
     for name in ("depth", "window"):
-        with pytest.raises(CommandError, match=f"{name} must be a whole number of rows, at least 1"):
+        with pytest.raises(CommandError, match=f"{name} must be a number of rows, at least 1"):
             batch(Texts(), numbered(1), ["http://127.0.0.1:9"], tmp_path, **{name: count})
+        with pytest.raises(CommandError, match=f"{name} must be a number of rows, at least 1"):
+            batches.submit({}, [], "tcp://127.0.0.1:9", out=tmp_path, **{name: count})
+    batch(Texts(), numbered(1), ["http://127.0.0.1:9"], tmp_path, window=math.inf)
 
 
 def test_a_batch_in_a_loop_says_what_to_await(tmp_path: Path, server: Simulator) -> None:

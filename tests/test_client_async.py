@@ -120,24 +120,3 @@ def test_a_client_may_be_made_outside_of_a_loop() -> None:
                 return len((await client.run(prompt())).files)
 
         assert asyncio.run(work()) == 1
-
-
-def test_a_client_of_another_loop_says_so_and_can_be_closed() -> None:
-    with Simulator() as server:
-        client = AsyncClient(server.url, websocket=False)
-
-        async def ask() -> None:
-            await client.queue()
-
-        async def end() -> None:
-            await client._driver._http.aclose()
-
-        async def used() -> None:
-            await ask()
-            await end()  # its connections, which nobody could close later
-
-        asyncio.run(used())
-        with pytest.raises(ClientError, match=r"event loop that is closed; make one in each asyncio\.run"):
-            asyncio.run(ask())
-        asyncio.run(client.close())
-        assert client.closed

@@ -75,5 +75,24 @@ def test_an_error_is_the_same_in_another_process(
 
 
 def test_the_result_of_a_part_stays_with_its_client() -> None:
-    error = made(errors.PartialSuccess)
+    error: Any = made(errors.PartialSuccess)
+    assert error.result is not None
     assert pickled(error).result is None
+
+
+class Full(errors.ComfyflowError, OSError):
+    """A user's error, which Python makes again as it does others."""
+
+
+class Coded(errors.ComfyflowError):
+    def __new__(cls, code: int) -> Any:
+        return super().__new__(cls, f"code {code}")
+
+
+@pytest.mark.parametrize("copied", [pickled, copy.copy, copy.deepcopy], ids=["pickle", "copy", "deepcopy"])
+def test_errors_of_users_are_made_as_python_makes_them(copied: Callable[[Exception], Any]) -> None:
+    error = copied(Full(28, "no space left", "/disk"))
+    assert (error.errno, error.strerror, error.filename) == (28, "no space left", "/disk")
+    coded: Any = Coded(3)
+    coded.more = 5
+    assert (str(copied(coded)), copied(coded).more) == (str(coded), 5)

@@ -52,7 +52,7 @@ def test_errors_are_one_tree_and_its_picture_is_true() -> None:
     classes = {
         name: value
         for name, value in vars(errors).items()
-        if isinstance(value, type) and issubclass(value, Exception)
+        if isinstance(value, type) and issubclass(value, Exception) and value.__module__ == errors.__name__
     }
     assert all(issubclass(value, errors.ComfyflowError) for value in classes.values())
     assert errors.__doc__ is not None

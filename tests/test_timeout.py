@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import anyio
 import pytest
 
 from comfyflow.timeout import within
@@ -113,6 +114,24 @@ def test_what_is_cancelled_by_others_is_cancelled() -> None:
             await waiting
 
     asyncio.run(main())
+
+
+def test_a_scope_of_anyio_that_cancels_again_and_again_is_left() -> None:
+    """A service's request that its client has left; and what has ended meanwhile."""
+
+    async def act() -> None:
+        try:
+            await asyncio.sleep(LONG)
+        finally:
+            await asyncio.sleep(0)
+
+    async def main() -> None:
+        for waited in (act(), asyncio.Event().wait()):
+            with anyio.move_on_after(0.01) as scope:
+                await within(waited, LONG)
+            assert scope.cancelled_caught
+
+    asyncio.run(asyncio.wait_for(main(), 60))
 
 
 @pytest.mark.parametrize("seconds", [0.01, LONG])

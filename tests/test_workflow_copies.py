@@ -27,6 +27,7 @@ from comfyflow import (
 from comfyflow.errors import CompileError
 from comfyflow.graph import GraphNode
 from comfyflow.node import place_of
+from comfyflow.validate.server_error import ErrorEntry
 
 Copy = Callable[[Any], Any]
 
@@ -73,7 +74,9 @@ def test_what_is_made_of_a_workflow_can_be_copied(copied: Copy) -> None:
     report = made.validate()
     other: Report = copied(report)
     assert (str(other), other.to_json(), other.ok) == (str(report), report.to_json(), report.ok)
-    assert list(copied(made.schema())) == list(made.schema())
+    schema = made.schema()
+    validate_prompt({"1": {"class_type": "LoadImage", "inputs": {"image": "gone.png"}}}, schema)
+    assert list(copied(schema)) == list(schema)
 
 
 def test_a_deep_copy_is_another_workflow() -> None:
@@ -187,6 +190,15 @@ def test_a_report_is_sent_without_the_servers_classes() -> None:
     assert str(pickled(other)) == str(report)
 
 
-@copies
-def test_a_workflow_function_is_copied_as_functions_are(copied: Copy) -> None:
-    assert copied(various) is various
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+def test_a_copied_report_is_of_use_in_this_process(copied: Copy) -> None:
+    report = various(8).validate()
+    assert str(copied(report).refused()) == str(report.refused())
+    entry = ErrorEntry("custom_validation_failed", "Custom validation failed", "gone", {})
+    assert str(copied(report).with_errors({"1": [entry]})) == str(report.with_errors({"1": [entry]}))
+
+
+def test_a_copied_node_has_marks_of_its_own() -> None:
+    node = titled(EmptyImage(), "first")
+    titled(copy.copy(node), "second")
+    assert Workflow(SaveImage(images=node)).to_prompt()["1"]["_meta"]["title"] == "first"

@@ -12,12 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from ..errors import ClientError, LedgerError, ServerUnreachable
+from ..errors import ClientError, ServerUnreachable
 from ..saved_file import local_errors
 from .books import Alarm, Books
 from .fleet import Fleet, NamedServers, RowServer
 from .ledger import LEDGER_NAME, Ledger
-from .reader import PreparedRow, ReadRow, RowMaker, RowReader, begun_in
+from .reader import OtherBatchError, PreparedRow, ReadRow, RowMaker, RowReader, begun_in
 from .record import Attempt, Change, Sent
 from .report import BatchEvent, ServerEvent, ServerStanding, Standing, Summary
 from .retry import verdict
@@ -170,7 +170,7 @@ class Batch:
             for each in (self._read, self._look, partial(self._fleet.watch, self._join)):
                 self._help(each)
             await self._work()
-        except LedgerError:  # of another batch: it stays as it was
+        except OtherBatchError:  # the ledger stays as it was
             await self._with_ledger(lambda: self._ledger.keep(former))
             raise
         finally:

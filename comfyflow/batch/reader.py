@@ -25,6 +25,10 @@ _AT_ONCE: Final = 16
 """After this many rows, other tasks get their turn."""
 
 
+class OtherBatchError(LedgerError):
+    """A ledger that is another batch's."""
+
+
 class PreparedRow(Protocol):
     """A row as a prompt: see `Recipe.prepare`."""
 
@@ -150,14 +154,14 @@ class RowReader:
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
         if number < size:
-            raise LedgerError(
+            raise OtherBatchError(
                 f"{self._ledger.path} has {size:,} rows, but this sweep only {number:,}: it is the ledger of "
                 "another batch; choose another folder with --out"
             )
 
     def _compare(self, row: Row, number: int, stored: str) -> None:
         if stored_parameters(row.parameters) != stored:
-            raise LedgerError(
+            raise OtherBatchError(
                 f"{self._ledger.path} is the ledger of another batch: its row {number} is {stored:.200}, but "
                 f"here it is {stored_parameters(row.parameters):.200}; choose another folder with --out"
             )

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
+from numbers import Integral, Real
 from typing import Final
 
 from ..errors import CommandError
@@ -97,6 +98,21 @@ class _Server:
         return not any(self.lacks(need))
 
 
+def check_counts(depth: object, window: object) -> None:
+    """Refuse counts of rows with which a batch would wait forever.
+
+    Args:
+        depth: How many rows to queue per server.
+        window: How many rows may wait.
+
+    Raises:
+        CommandError: One of them is not a count.
+    """
+    for name, count, kind in (("depth", depth, Integral), ("window", window, Real)):
+        if not isinstance(count, kind) or not float(count) >= 1:
+            raise CommandError(f"{name} must be a number of rows, at least 1, not {count!r}")
+
+
 class Schedule:
     """The waiting rows, the servers, and which server gets what.
 
@@ -109,9 +125,7 @@ class Schedule:
     """
 
     def __init__(self, depth: int, window: int) -> None:
-        for name, count in (("depth", depth), ("window", window)):
-            if type(count) is not int or count < 1:
-                raise CommandError(f"{name} must be a whole number of rows, at least 1, not {count!r}")
+        check_counts(depth, window)
         self.depth: Final = depth
         self._patience: Final = _OVERTAKEN * window
         self._servers: dict[str, _Server] = {}

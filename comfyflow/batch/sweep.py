@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-from collections.abc import AsyncIterable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Sequence
+from inspect import CORO_CREATED, getcoroutinestate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from .driver import DEPTH, WINDOW, Batch
 from .refill import Recipe
 from .report import BatchEvent, Summary
 from .rows import Rows
+from .schedule import check_counts
 from .server import PATIENCE
 
 if TYPE_CHECKING:
@@ -67,8 +68,7 @@ def run(
         ServerUnreachable: No server takes the rows.
         ComfyflowError: `target` cannot be run: see `Recipe.of`.
     """
-    _refuse_loop("batch.run", "await batch.arun(...)")
-    return asyncio.run(
+    return _waited(
         arun(
             target,
             rows,
@@ -79,19 +79,24 @@ def run(
             patience=patience,
             options=options,
             on_event=on_event,
-        )
+        ),
+        "batch.run cannot wait here, because an event loop runs: await batch.arun(...)",
     )
 
 
-def _refuse_loop(called: str, instead: str) -> None:
-    """Refuse to begin a loop where one runs: in a notebook, or in an async function.
+def _waited(running: Coroutine[Any, Any, Summary], otherwise: str) -> Summary:
+    """What a coroutine gives, in a new loop.
 
     Raises:
-        CommandError: One does.
+        CommandError: A loop runs here: in a notebook, or in an async function.
     """
-    with contextlib.suppress(RuntimeError):
-        asyncio.get_running_loop()
-        raise CommandError(f"{called} cannot wait here, because an event loop runs: {instead}")
+    try:
+        return asyncio.run(running)
+    except RuntimeError:
+        if getcoroutinestate(running) != CORO_CREATED:
+            raise
+        running.close()
+        raise CommandError(otherwise) from None
 
 
 async def arun(
@@ -181,7 +186,7 @@ def submit(
         MissingExtraError: Dask is not installed.
         ComfyflowError: See `run`.
     """
-    _refuse_loop("batch.submit", "call it in a thread, as asyncio.to_thread does")
+    check_counts(depth, window)
     recipe = target if isinstance(target, Recipe) else Recipe.of(target)
     checked = Rows.of(rows).checked(recipe.columns)
     from .dask_fleet import DaskServers
@@ -199,4 +204,7 @@ def submit(
     batch = Batch(
         recipe, checked, servers=fleet, out=Path(out), depth=depth, window=window, on_event=on_event
     )
-    return asyncio.run(batch.run())
+    return _waited(
+        batch.run(),
+        "batch.submit cannot wait here, because an event loop runs: call it with asyncio.to_thread",
+    )

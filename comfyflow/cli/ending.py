@@ -146,9 +146,12 @@ def _server_given() -> str:
     context = click.get_current_context(silent=True)
     given = context.params.get("server") if context is not None else None
     servers = [given] if isinstance(given, str) else list(given or ())
-    if len(servers) != 1 or "@" in servers[0]:  # credentials are not repeated
+    if len(servers) != 1:
         return ""
-    return f" --server {shlex.quote(servers[0])}"
+    from ..client.address import read_address
+
+    address, _ = read_address(servers[0])  # without the credentials in it
+    return f" --server {shlex.quote(address.url)}"
 
 
 def note(text: str) -> None:

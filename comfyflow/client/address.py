@@ -145,7 +145,9 @@ def read_address(url: str | None = None) -> tuple[Address, Credentials]:
         ConfigurationError: The config file cannot be read.
     """
     if url is not None and not isinstance(url, str):
-        raise TypeError(f"a server's address must be a string like {DEFAULT_SERVER}, not {url!r}")
+        raise TypeError(
+            f"a server's address must be a string like {DEFAULT_SERVER}, not {type(url).__name__}"
+        )
     text = (url if url is not None else named_server().url).strip()
     try:
         parts = urlsplit(text if "://" in text else f"http://{text}")

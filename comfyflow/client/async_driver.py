@@ -139,7 +139,7 @@ class AsyncDriver:
         Args:
             flow: The flow; however it ends, by cancellation too, it has cleaned up when this returns.
         """
-        self._enter_loop()
+        self._loop = asyncio.get_running_loop()
         try:
             effect = next(flow)
             while True:
@@ -154,20 +154,6 @@ class AsyncDriver:
             return result
         finally:
             flow.close()
-
-    def _enter_loop(self) -> None:
-        """Note the loop that the client is used in.
-
-        Raises:
-            ClientError: Its connections are of another loop, which is closed.
-        """
-        loop = asyncio.get_running_loop()
-        if self._loop is not loop and self._loop is not None and self._loop.is_closed():
-            raise ClientError(
-                "this AsyncClient was used in an event loop that is closed; make one in each asyncio.run: "
-                "`async with AsyncClient(...) as client:`"
-            )
-        self._loop = loop
 
     def start_socket(self) -> None:
         """Start opening the socket, unless it is open. Outside an event loop it waits for one."""
@@ -212,9 +198,6 @@ class AsyncDriver:
 
     async def close(self) -> None:
         """Close everything. Pending waits end with an error."""
-        if self._loop is not None and self._loop.is_closed():
-            self.core.hub.close()  # its connections ended with that loop
-            return
         if self._going_on:
             await asyncio.wait(self._going_on, timeout=_SENDING_SECONDS)
         self.core.hub.close()

@@ -231,9 +231,9 @@ class BlockingDriver:
             raise unreachable(self.core, request, as_httpx(error), self._options.proxy) from None
         except httpx.InvalidURL as error:
             raise ClientError(f"{request.label}: {self.core.credentials.hide(str(error))}") from None
-        except RuntimeError:
-            if self._http.is_closed:  # by another thread, between the two lines above
-                raise closed(request) from None
+        except RuntimeError as error:
+            if self._http.is_closed:  # by another thread, between the two lines above, or by a hook
+                raise closed(request, begun="Cannot send a request" not in str(error)) from None
             raise
 
     def _send_directly(

@@ -177,6 +177,7 @@ class BlockingSocketDriver:
         self._lock = threading.RLock()  # a signal's handler may close the client in the middle of `start`
         self._opening = False
         self._abandoned = False
+        self._breaking: int | None = None
 
     def start(self) -> None:
         """Start the thread, unless it runs."""
@@ -193,11 +194,16 @@ class BlockingSocketDriver:
         """Break the connection; the thread reopens it."""
         connection = self._connection
         if connection is not None:
-            connection.close()
+            self._breaking = threading.get_ident()
+            try:
+                connection.close()
+            finally:
+                self._breaking = None
 
     def close(self) -> None:
         """End the thread. One that waits for a connection ends by itself when the attempt does."""
-        if self._core.hub.is_held:  # by what a signal's handler interrupted: the thread ends after that
+        interrupted = self._core.hub.is_held or self._breaking == threading.get_ident()
+        if interrupted:  # this is the handler of a signal, and the thread ends after that
             self.abandon()
             return
         self.hang_up()

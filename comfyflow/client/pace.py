@@ -243,7 +243,9 @@ class _Backend(httpcore.NetworkBackend):
             closed = pool()
             if closed is not None and not has_lock(self.pool_lock):
                 type(closed).close(closed)
-            for stream in list(self._streams):
+            with self._lock:
+                streams = list(self._streams)
+            for stream in streams:
                 stream.close()
 
         return close_all

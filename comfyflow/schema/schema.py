@@ -55,6 +55,9 @@ class Schema(Mapping[str, NodeSchema]):
         self.derived: dict[object, Any] = {}
         """What later layers work out of it and keep, under their own keys."""
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "derived": {}}  # it can be worked out again, and not be pickled
+
     @property
     def version(self) -> Version:
         """The version of the server that it came from, given or inferred."""

@@ -358,6 +358,14 @@ class Report:
             "schema": self._schema_json(),
         }
 
+    def __copy__(self) -> Report:
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        return made
+
+    def __deepcopy__(self, _: object) -> Report:
+        return self.__copy__()  # nothing in it changes
+
     def __getstate__(self) -> dict[str, Any]:
         # What is found in the server's classes is found now: their plans are large, and cannot be pickled.
         found = {"problems": self.problems, "node_errors": self.node_errors}

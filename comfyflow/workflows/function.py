@@ -42,9 +42,6 @@ class WorkflowFunction(Generic[P, R]):
         self._canvas = os.fspath(canvas) if canvas is not None else None
         functools.update_wrapper(self, function)
 
-    def __reduce__(self) -> str:
-        return str(getattr(self, "__qualname__", self.name))  # by its name, as other functions
-
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Workflow[R]:
         """The workflow for these parameters.
 
@@ -55,7 +52,8 @@ class WorkflowFunction(Generic[P, R]):
         try:
             returned = self.function(*args, **kwargs)
         except TypeError as error:
-            name_nearest(error, self.function)
+            within = error.__traceback__.tb_next if error.__traceback__ is not None else None
+            name_nearest(error, self.function if within is None else None)
             raise
         try:
             made = Workflow(returned)
