@@ -161,7 +161,7 @@ def run_batch_faults(
         marks = sorted(chance.randrange(rows) for _ in range(kills))
         with _restarting(lives, restarts, out, rows, chance):
             for mark in marks:
-                found.kills += _killed(command, out, mark, chance.uniform(0, 0.3))
+                found.kills += _killed(command, out, mark, chance.uniform(0, 0.3), lives)
             done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
         if done.returncode:
             found.lost.append(done.stderr[-2000:])
@@ -182,15 +182,22 @@ def completed_rows(out: Path) -> int:
         return ledger.counts()["completed"]
 
 
-def _killed(command: list[str], out: Path, mark: int, pause: float) -> bool:
-    """Start the process and kill it once so many rows are completed; gives whether it still ran."""
+def _killed(command: list[str], out: Path, mark: int, pause: float, lives: list[Life]) -> bool:
+    """Start the process and kill it once so many rows are completed; gives whether it still ran.
+
+    The servers begin nothing more by then: a process that is faster than this one would end before.
+    """
     end = time.monotonic() + SECONDS
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         while process.poll() is None and completed_rows(out) < mark and time.monotonic() < end:
             time.sleep(0.05)
+        for life in lives:
+            life.server.instance.queue.hold(True)
         time.sleep(pause)
         alive = process.poll() is None
         process.kill()
+    for life in lives:
+        life.server.instance.queue.hold(False)
     return alive
 
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIG
 
 
 def test_a_killed_batch_goes_on_and_no_row_is_lost_or_doubled(tmp_path: Path) -> None:
-    found = run_batch_faults(tmp_path, 1, 16, servers=2, kills=1, restarts=0, badness=0.0)
+    found = run_batch_faults(tmp_path, 1, 64, servers=2, kills=1, restarts=0, badness=0.0)
     assert found.is_right, str(found)
     assert found.kills == 1
     assert found.repeated == 0
