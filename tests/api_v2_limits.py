@@ -91,6 +91,7 @@ LIMITS: Final[dict[str, Limit]] = {
     "test_client_callbacks.test_a_function_may_run_prompts": _ALL,
     "test_client_callbacks.test_a_function_may_be_awaited_and_run_prompts": _ALL,
     "test_client_callbacks.test_a_function_that_raises_takes_nothing_with_it": _NO_SOCKET,
+    "test_client_callbacks.test_a_function_that_exits_ends_no_calls": _NO_SOCKET,
     "test_client_callbacks.test_lists_are_kept_for_as_long_as_was_said": _CLASSES,
     "test_client_callbacks.test_nothing_is_kept_unless_it_is_asked_for": _CLASSES,
     "test_client_closing.test_a_closed_client_says_so": _ALL,
