@@ -174,25 +174,29 @@ class FaultGateway:
         """A WebSocket, both ways."""
         url = f"ws://127.0.0.1:{self.target()}{request.raw_path}"
         try:
-            server = await self._session.ws_connect(url, max_msg_size=0)
+            async with self._session.ws_connect(url, max_msg_size=0) as server:
+                return await _between(request, server)
         except (aiohttp.ClientError, OSError):
             return web.Response(status=502)
-        client = web.WebSocketResponse(max_msg_size=0)
-        await client.prepare(request)
-        ways = [asyncio.ensure_future(_carry(server, client)), asyncio.ensure_future(_carry(client, server))]
-        try:
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for way in ways:
-                way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
-            with contextlib.suppress(OSError, aiohttp.ClientError):
-                await server.close()
-                await client.close()
-        return client
 
 
 Side = aiohttp.ClientWebSocketResponse | web.WebSocketResponse
+
+
+async def _between(request: web.Request, server: aiohttp.ClientWebSocketResponse) -> web.StreamResponse:
+    """Carry what two sides of a WebSocket say until one of them ends."""
+    client = web.WebSocketResponse(max_msg_size=0)
+    await client.prepare(request)
+    ways = [asyncio.ensure_future(_carry(server, client)), asyncio.ensure_future(_carry(client, server))]
+    try:
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for way in ways:
+            way.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
+        with contextlib.suppress(OSError, aiohttp.ClientError):
+            await client.close()
+    return client
 
 
 async def _carry(source: Side, target: Side) -> None:

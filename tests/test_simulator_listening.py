@@ -6,10 +6,14 @@ import asyncio
 import gc
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
+import aiohttp
+import httpx
 import pytest
 from aiohttp import web
 
@@ -114,3 +118,25 @@ def test_clients_that_crowd_in_while_a_server_ends_are_all_turned_away(kind: str
             with client:
                 assert ended(client)
     gc.collect()
+
+
+def test_a_gateway_whose_client_is_gone_closes_its_connection_to_the_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is left open warns whenever it is collected, and fails whichever test runs then."""
+
+    error = aiohttp.ClientConnectionResetError()
+
+    async def prepare() -> None:
+        raise error  # which keeps the connection alive, as whoever logs it does
+
+    gone = {**vars(web), "WebSocketResponse": lambda **_: SimpleNamespace(prepare=lambda _: prepare())}
+    monkeypatch.setattr("tests.fault_gateway.web", SimpleNamespace(**gone))
+    asked = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    asked["Sec-WebSocket-Key"] = "AAAAAAAAAAAAAAAAAAAAAA=="
+    with Simulator() as server, FaultGateway(lambda: server.port, seed=1, badness=0.0) as gateway:
+        assert httpx.get(f"http://127.0.0.1:{gateway.port}/ws", headers=asked).status_code >= 500
+        end = time.monotonic() + 20
+        while server.instance.sockets._open:
+            assert time.monotonic() < end, "the gateway has left its side open"
+            time.sleep(0.01)
