@@ -20,19 +20,13 @@ class BaseError(Exception):
     # Python makes an error again by calling its class with its message, which fails where that wants more; a
     # pool of processes then waits forever for the result. Classes of others keep Python's way.
     def __reduce__(self) -> tuple[Any, ...]:
-        made = self._made_of()
-        if made is None:
-            return super().__reduce__()  # type: ignore[return-value]
-        state = {name: None if name in self._unpickled else held for name, held in self.__dict__.items()}
-        return _made_again, (*made, state)
-
-    def _made_of(self) -> tuple[type[Any], tuple[Any, ...]] | None:
-        """The class and the arguments of Python's own part of it; None if the class is someone else's."""
         if not type(self).__module__.startswith(_OURS):
-            return None
+            return super().__reduce__()  # type: ignore[return-value]
+        args = self.args
         if isinstance(self, OSError) and self.errno is not None:
-            return type(self), (self.errno, self.strerror, self.filename)
-        return type(self), self.args
+            args = (self.errno, self.strerror, self.filename)
+        state = {name: None if name in self._unpickled else held for name, held in self.__dict__.items()}
+        return _made_again, (type(self), args, state)
 
 
 _OURS = __name__.partition(".")[0] + "."

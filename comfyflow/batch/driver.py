@@ -12,18 +12,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from ..errors import ClientError, ServerUnreachable
 from ..saved_file import local_errors
 from .books import Alarm, Books
 from .fleet import Fleet, NamedServers, RowServer
 from .ledger import LEDGER_NAME, Ledger
 from .reader import OtherBatchError, PreparedRow, ReadRow, RowMaker, RowReader, begun_in
 from .record import Attempt, Change, Sent
-from .report import BatchEvent, ServerEvent, ServerStanding, Standing, Summary
+from .report import BatchEvent, Standing, Summary
 from .retry import verdict
 from .row import Row
 from .schedule import Assignment, Need, Schedule
 from .server import PATIENCE, Ended, Stopped
+from .server_pool import ServerPool
 
 if TYPE_CHECKING:
     from ..client import ClientOptions
@@ -35,13 +35,6 @@ DEPTH: Final = 3
 
 WINDOW: Final = 1000
 """How many rows may wait to be sent; servers choose among these."""
-
-_FIRST_PAUSE: Final = 1.0
-_LONGEST_PAUSE: Final = 60.0
-"""Seconds that a server that does not answer is skipped for; they double from the first to the last."""
-
-_GIVEN_UP: Final = 600.0
-"""Seconds after which a batch without any server ends."""
 
 _LOOKS: Final = 1.0
 """Seconds between checks for changes that others made to the ledger."""
@@ -79,23 +72,23 @@ class Batch:
         self._rows = rows
         self._out = out
         self._window = window
-        self._fleet: Fleet = (
-            NamedServers(servers, options or {}, patience) if isinstance(servers, Sequence) else servers
-        )
         self._schedule = Schedule(depth, window)
         self._wake = Alarm()
         self._room = asyncio.Event()
-        self._asking: dict[str, asyncio.Event] = {}
-        self._servers: dict[str, RowServer] = {}
-        self._former: dict[str, RowServer] = {}
         self._helpers: list[asyncio.Task[None]] = []
-        self._reasons: dict[str, str] = {}
         self._prepared: dict[int, tuple[PreparedRow, Need]] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._books = Books(on_event, self._changed)
+        self._servers = ServerPool(
+            NamedServers(servers, options or {}, patience) if isinstance(servers, Sequence) else servers,
+            self._schedule,
+            self._books,
+            is_busy=lambda: bool(self._tasks),
+            abandoned=lambda: self._with_ledger(lambda: self._ledger.attempts(abandoned=True)),
+            beside=self._help,
+            wake=self._wake.set,
+        )
         self._began = time.monotonic()
-        self._useful = self._began
-        self._met = False
         self._reading = True
         self._ending = False
         self._stopped = False
@@ -123,18 +116,7 @@ class Batch:
     @property
     def standing(self) -> Standing:
         """Its progress."""
-        servers = tuple(
-            ServerStanding(
-                url,
-                self._schedule.is_available(url),
-                tuple(sorted(self._schedule.of(url))),
-                self._books.completed[url],
-                server.doing(),
-                self._reasons.get(url, ""),
-            )
-            for url, server in self._servers.items()
-        )
-        total, books = getattr(self._rows, "total", None), self._books
+        total, books, servers = getattr(self._rows, "total", None), self._books, self._servers.standing()
         return Standing(total, books.counts, books.ended, time.monotonic() - self._began, servers)
 
     async def run(self) -> Summary:
@@ -161,27 +143,23 @@ class Batch:
         former = await self._with_ledger(lambda: self._ledger.keep(kept))
         self._books.counts.update(await self._with_ledger(self._ledger.counts))
         try:
-            for name in await self._fleet.start(self._out):
-                self._join(name)
+            await self._servers.start(self._out)
             folder = await self._with_ledger(lambda: begun_in(self._ledger))
             self._reader = RowReader(self._ledger, self._with_ledger, self._maker, self._rows, folder)
             for attempt in await self._with_ledger(self._ledger.attempts):
                 self._take_up(attempt)
-            for each in (self._read, self._look, partial(self._fleet.watch, self._join)):
+            for each in (self._read, self._look, self._servers.watch):
                 self._help(each)
             await self._work()
         except OtherBatchError:  # the ledger stays as it was
             await self._with_ledger(lambda: self._ledger.keep(former))
             raise
         finally:
-            for server in (*self._servers.values(), *self._former.values()):
-                server.leaves_prompts = True  # for the next run to find
+            self._servers.leave_prompts()
             for task in (*self._helpers, *self._tasks.values()):
                 task.cancel()
             await asyncio.gather(*self._helpers, *self._tasks.values(), return_exceptions=True)
-            for server in (*self._servers.values(), *self._former.values()):
-                await server.close()
-            await self._fleet.close()
+            await self._servers.close()
         books, counts = self._books, await self._with_ledger(self._ledger.counts)
         path, seconds = self._ledger.path, time.monotonic() - self._began
         return Summary(counts, self._out, path, seconds, self._ending, books.files, books.failures)
@@ -213,7 +191,7 @@ class Batch:
             self._refuse_impossible()
             assigned = [] if self._ending else self._schedule.assign()
             if assigned or self._books.waiting:
-                self._useful = time.monotonic()
+                self._servers.used()
                 await self._write(assigned)
                 self._room.set()
                 continue
@@ -223,7 +201,7 @@ class Batch:
 
     async def _write(self, assigned: Sequence[Assignment]) -> None:
         """Record what has happened and what is about to happen; then let it happen."""
-        written = self._books.take()
+        written, now = self._books.take(), time.time()
         attempts = {
             each.number: Attempt(
                 each.number, each.server, str(uuid.uuid4()), self._prepared[each.number][0].hash
@@ -231,7 +209,7 @@ class Batch:
             for each in assigned
         }
         changes: list[Change] = [change for change, _ in written]
-        changes += [Sent(attempt, time.time()) for attempt in attempts.values()]
+        changes += [Sent(attempt, now) for attempt in attempts.values()]
         refused = await self._with_ledger(lambda: self._ledger.write(changes))
         for _, event in written:
             self._books.tell(event)
@@ -258,23 +236,8 @@ class Batch:
         """Drop a row that was about to be sent, but has been cancelled."""
 
     def _give_up(self) -> None:
-        """End the batch if rows wait and there is no server for them.
-
-        Raises:
-            ServerUnreachable: This has lasted too long.
-        """
-        if self._tasks or not self._schedule.waiting:
-            self._useful = time.monotonic()
-        elif time.monotonic() - self._useful > _GIVEN_UP:
-            raise self._nobody()
-
-    def _nobody(self) -> ServerUnreachable:
-        said = "; ".join(f"{url}: {reason}" for url, reason in self._reasons.items())
-        waiting = self._books.counts["pending"]
-        rows = f"{waiting:,} {'row waits' if waiting == 1 else 'rows wait'}; " if waiting else ""
-        return ServerUnreachable(
-            f"no server takes rows ({said or 'none answers'}); {rows}run the same command again to continue"
-        )
+        """End the batch if its rows have waited too long for a server."""
+        self._servers.give_up()
 
     def _refuse_impossible(self) -> None:
         for number, reason in self._schedule.impossible().items():
@@ -312,13 +275,8 @@ class Batch:
         """Put a row in the queue for a server."""
         self._prepared[number] = (prepared, need)
         self._schedule.add(number, need)
-        self._ask_for_classes()
+        self._servers.ask_for_classes()
         self._changed()
-
-    def _ask_for_classes(self) -> None:
-        for url, asking in self._asking.items():
-            if self._schedule.is_available(url) and self._schedule.unknown(url):
-                asking.set()
 
     async def _look(self) -> None:
         """Watch the ledger for changes by others: rows to send again, or the cancellation of all."""
@@ -340,69 +298,11 @@ class Batch:
         """Every row has been cancelled."""
         self.finish()
 
-    # Servers
-
-    def _join(self, name: str) -> None:
-        """Add a server, which gets rows once it has listed what it has."""
-        if name in self._servers:
-            return
-        server = self._fleet.make(name)
-        if server.url not in self._servers:
-            self._servers[server.url] = server
-            self._schedule.add_server(server.url)
-            self._asking[server.url] = asyncio.Event()
-            self._help(partial(self._attend, server))
-
-    async def _attend(self, server: RowServer) -> None:
-        """Ask a server what it has, and skip it for a while if it does not answer."""
-        url, asking = server.url, self._asking[server.url]
-        pause = _FIRST_PAUSE
-        while True:
-            asking.clear()
-            try:
-                offers = await server.offers(self._schedule.unknown(url))
-                await self._settle(server)
-            except ClientError as error:
-                self._lose(url, str(error).partition("\n")[0])
-                alone = not (self._fleet.is_open or self._met or self._tasks)
-                if alone and len(self._reasons) == len(self._servers):
-                    raise self._nobody() from None
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
-                continue
-            if not self._schedule.is_available(url):
-                self._reasons.pop(url, None)
-                self._books.tell(ServerEvent(url, available=True))
-            pause, self._met = _FIRST_PAUSE, True
-            self._schedule.available(url, offers)
-            self._wake.set()
-            if not self._schedule.unknown(url):
-                await asking.wait()
-                if not self._schedule.is_available(url):
-                    await asyncio.sleep(pause)
-
-    def _lose(self, url: str, reason: str) -> None:
-        """Note that a server does not answer."""
-        if self._reasons.get(url) != reason:
-            self._books.tell(ServerEvent(url, available=False, reason=reason))
-        self._reasons[url] = reason
-        self._schedule.away(url)
-
-    async def _settle(self, server: RowServer) -> None:
-        """Remove prompts from a server that was away, whose rows were sent elsewhere."""
-        found = await self._with_ledger(lambda: self._ledger.attempts(abandoned=True))
-        left = [each.prompt_id for each in found if each.server == server.url]
-        if left:
-            for prompt_id, ending in (await server.remove(left)).items():
-                self._books.settled(prompt_id, ending)
+    # Attempts
 
     def _take_up(self, attempt: Attempt) -> None:
         """Look for a row that was in flight when an earlier process ended."""
-        if self._fleet.is_own(attempt.server):
-            self._join(attempt.server)
-        server = self._servers.get(attempt.server) or self._former.get(attempt.server)
-        if server is None:
-            server = self._former[attempt.server] = self._fleet.make(attempt.server)
+        server = self._servers.former(attempt.server)
         if attempt.server in self._servers:
             self._schedule.taken(attempt.server, attempt.row)
         self._begin(attempt, partial(self._finish, server, attempt, server.take_up))
@@ -438,7 +338,7 @@ class Batch:
                 if isinstance(stopped, Stopped) and not stopped.off:
                     self._books.settled(attempt.prompt_id, "abandoned")
                     if attempt.server in self._servers:
-                        self._asking[attempt.server].set()  # it is removed when the server answers
+                        self._servers.ask(attempt.server)  # it is removed when the server answers
             elif isinstance(stopped, Stopped):
                 if stopped.off:
                     self._books.returned(attempt, "cancelled", "the batch was stopped")
@@ -446,8 +346,8 @@ class Batch:
                 raise
             return
         if ended.server_gone and attempt.server in self._servers:
-            self._lose(attempt.server, ended.error)
-            self._asking[attempt.server].set()
+            self._servers.lose(attempt.server, ended.error)
+            self._servers.ask(attempt.server)
         if ended.ending != "completed":
             await self._judge(attempt, ended)
             return
@@ -473,7 +373,7 @@ class Batch:
             self._schedule.add_alone(attempt.row, need)
         else:
             self._schedule.add(attempt.row, need, again=True)
-        self._ask_for_classes()
+        self._servers.ask_for_classes()
 
     async def _prepare_again(self, attempt: Attempt, ended: Ended) -> bool:
         """Make the prompt of a row that an earlier process sent; returns whether that is possible."""
