@@ -7,6 +7,7 @@ import threading
 import uuid
 from typing import Any
 
+import httpx
 import pytest
 
 from comfyflow.client import AsyncClient
@@ -120,3 +121,50 @@ def test_a_client_may_be_made_outside_of_a_loop() -> None:
                 return len((await client.run(prompt())).files)
 
         assert asyncio.run(work()) == 1
+
+
+def test_a_client_keeps_to_its_event_loop() -> None:
+    """Its connections would not outlive another; httpx says "Event loop is closed" of that, or nothing."""
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(200, json={"queue_running": [], "queue_pending": []})
+
+    client = AsyncClient("http://127.0.0.1:9", transport=httpx.MockTransport(answer))
+
+    async def ask() -> object:
+        return await client.queue()
+
+    async def enter() -> object:
+        async with client:
+            return await client.run(prompt())
+
+    async def listen() -> object:
+        return client.on("status", lambda _: None)
+
+    asyncio.run(ask())
+    assert asked == ["/api/queue"]
+    for again in (ask, enter, listen):
+        with pytest.raises(ClientError, match=r"belongs to the event loop .* which has ended; make a new"):
+            asyncio.run(again())
+    assert asked == ["/api/queue"]
+    asyncio.run(client.close())
+    assert client.closed
+
+
+def test_a_client_of_a_loop_that_still_runs_is_not_closed_from_another() -> None:
+    async def close() -> None:
+        with pytest.raises(ClientError, match=r"belongs to the event loop .* which is another one"):
+            await client.close()
+
+    async def work(url: str) -> None:
+        async with client:
+            await client.run(prompt())
+            await asyncio.to_thread(asyncio.run, close())
+            assert not client.closed
+            assert (await client.run(prompt())).files
+
+    with Simulator() as server:
+        client = AsyncClient(server.url)
+        asyncio.run(work(server.url))

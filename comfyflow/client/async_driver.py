@@ -138,9 +138,12 @@ class AsyncDriver:
 
         Args:
             flow: The flow; however it ends, by cancellation too, it has cleaned up when this returns.
+
+        Raises:
+            ClientError: This is not the client's event loop.
         """
-        self._loop = asyncio.get_running_loop()
         try:
+            self._belong()
             effect = next(flow)
             while True:
                 try:
@@ -156,12 +159,34 @@ class AsyncDriver:
             flow.close()
 
     def start_socket(self) -> None:
-        """Start opening the socket, unless it is open. Outside an event loop it waits for one."""
+        """Start opening the socket, unless it is open. Outside an event loop it waits for one.
+
+        Raises:
+            ClientError: This is not the client's event loop.
+        """
         try:
-            self._loop = asyncio.get_running_loop()
+            asyncio.get_running_loop()
         except RuntimeError:
             return
+        self._belong()
         self._start()
+
+    def _belong(self) -> None:
+        """Keep to one event loop: connections do not outlive theirs.
+
+        Raises:
+            ClientError: This is another one.
+        """
+        loop = asyncio.get_running_loop()
+        if self._loop is loop:
+            return
+        if self._loop is not None:
+            was = "has ended" if self._loop.is_closed() else "is another one"
+            raise ClientError(
+                f"this AsyncClient belongs to the event loop that first used it, which {was}; make a new client "
+                "within each loop (each call of asyncio.run makes a loop), or use Client, which needs none"
+            )
+        self._loop = loop
 
     def _start(self) -> None:
         self._socket.start()
@@ -197,7 +222,15 @@ class AsyncDriver:
         return await asyncio.shield(task)
 
     async def close(self) -> None:
-        """Close everything. Pending waits end with an error."""
+        """Close everything. Pending waits end with an error.
+
+        Raises:
+            ClientError: This is not the client's event loop, which has not ended.
+        """
+        if self._loop is not None and self._loop.is_closed():  # its tasks and connections ended with it
+            self.core.hub.close()
+            return
+        self._belong()
         if self._going_on:
             await asyncio.wait(self._going_on, timeout=_SENDING_SECONDS)
         self.core.hub.close()

@@ -44,7 +44,7 @@ class LoopSignal:
 
 
 def _release(future: asyncio.Future[None]) -> None:
-    if not future.done():
+    if not future.done() and not future.get_loop().is_closed():
         future.set_result(None)
 
 
