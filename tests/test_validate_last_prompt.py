@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import marshal
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -325,3 +325,33 @@ def test_a_prompt_of_which_more_than_half_is_new_is_looked_at(
         prompt[str(number)]["inputs"]["name" if number else "text"] = "b"
     assert validate_prompt(prompt, against).ok
     assert len(looked_at) == looks
+
+
+def saves(count: int) -> Prompt:
+    prompt = {str(number): node("Save", image=["0", 0], name="a") for number in range(1, count)}
+    return {"0": node("Empty", width=64, tint=0.5, text="a"), **prompt}
+
+
+def test_nodes_that_change_in_turn_are_looked_at_once(looked_at: list[str]) -> None:
+    """First some that are told from those between them, then more than are."""
+    against, prompt = schema(), saves(13)
+    first = told(validate_prompt(prompt, against))
+    for number in (3, 3, 7, 8, 8, 12, 1, 6, *range(1, 13), 3, 3):
+        for name in ("b", "a"):
+            prompt[str(number)]["inputs"]["name"] = name
+            assert told(validate_prompt(prompt, against)) == first
+    assert looked_at == ["Empty"]
+
+
+@pytest.mark.parametrize("changing", [(), (1,), (2, 5), (1, 2, 3), range(1, 6)])
+@pytest.mark.parametrize("broken", range(7))
+def test_a_fault_is_found_between_nodes_that_change(changing: Iterable[int], broken: int) -> None:
+    against, prompt = schema(), saves(7)
+    assert validate_prompt(prompt, against).ok
+    for text in "bcd":
+        for number in changing:
+            prompt[str(number)]["inputs"]["name"] = text
+        assert validate_prompt(prompt, against).ok
+    prompt[str(broken)]["inputs"].update({"image": ["gone", 0]} if broken else {"width": 4})
+    assert told(validate_prompt(prompt, against)) == told(fresh(prompt, "0.27.0"))
+    assert told(validate_prompt(prompt, against)) != told(validate_prompt(saves(7), against))

@@ -2,7 +2,8 @@
 
 A sweep validates one prompt again and again, with another value in it each time. What was found stays
 true if the nodes, their classes and their links are the same, and each node that was given another value
-is as well as before. What is compared is a copy: a prompt may be changed in place.
+is as well as before. What is compared is a copy: a prompt may be changed in place. A sweep mostly changes
+the same nodes, so that those between them are compared all at once.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from .server_error import ErrorEntry
 _MOST_NODES: Final = 2_000
 _MOST_BYTES: Final = 1_000_000
 """Of larger prompts nothing is kept."""
+
+_MOST_CHANGING: Final = 8
+"""How many nodes may change again and again; where more do, all nodes are compared one by one."""
 
 _FORM: Final = 2
 """The form of Python's own bytes in which equal values of the same types are always written alike."""
@@ -45,6 +49,18 @@ class ValidationOutcome(NamedTuple):
     answer: ServerAnswer
     remarks: list[Remark]
     hidden: list[tuple[str, ErrorEntry]]
+
+
+class _Parts(NamedTuple):
+    """The nodes of a prompt by whether they change.
+
+    Attributes:
+        changing: The places of those that do.
+        still: The others: runs of them, each with its bytes.
+    """
+
+    changing: list[int]
+    still: list[tuple[slice, bytes]]
 
 
 class LastPrompt:
@@ -73,6 +89,8 @@ class LastPrompt:
         self._odd = odd
         self._outcome = outcome
         self._most_changes = (len(written) + 1) // 2
+        self._parts = self._all = _Parts([*range(len(written))], [])
+        self._divides = True
 
     @property
     def asks_for_files(self) -> bool:
@@ -122,20 +140,40 @@ class LastPrompt:
         """
         if [*prompt] != self._ids:
             return None
-        left = self._most_changes
+        nodes, written, parts = [*prompt.values()], self._written, self._parts
+        changed: list[int] = []
         try:
-            for node_id, written in zip(prompt, self._written):  # noqa: B905  # there are as many
-                node = prompt[node_id]
-                if dumps(node, _FORM) != written:
-                    left -= 1
-                    if left < 0 or not self._is_as_well(node_id, node, written):
+            for part, before in parts.still:
+                if dumps(nodes[part], _FORM) != before:
+                    parts = self._all
+                    break
+            for place in parts.changing:
+                node = nodes[place]
+                if dumps(node, _FORM) != written[place]:
+                    changed.append(place)
+                    if len(changed) > self._most_changes or not self._is_as_well(place, node):
                         return None
+            if parts is self._all and self._divides:
+                self._divide(nodes, changed)
         except ValueError:  # it holds what cannot be written
             return None
         return self._outcome
 
-    def _is_as_well(self, node_id: str, node: Any, written: bytes) -> bool:
+    def _divide(self, nodes: list[Any], changed: list[int]) -> None:
+        """Note which nodes change: these, and those that did before."""
+        before = self._parts
+        changing = sorted({*changed, *(before.changing if before is not self._all else ())})
+        self._divides = len(changing) <= _MOST_CHANGING
+        if not self._divides:
+            self._parts = self._all
+            return
+        between = zip([-1, *changing], [*changing, len(nodes)], strict=True)
+        still = [slice(start + 1, stop) for start, stop in between if start + 1 < stop]
+        self._parts = _Parts(changing, [(part, dumps(nodes[part], _FORM)) for part in still])
+
+    def _is_as_well(self, place: int, node: Any) -> bool:
         """Whether a node was well and is well, and is of the same class and linked to the same nodes."""
+        node_id = self._ids[place]
         plan = self._classes[node_id]
         if plan is None or node_id in self._odd or _type_of(node) is not _DICT:
             return False
@@ -148,7 +186,7 @@ class LastPrompt:
         if not self._odd:
             return True
         # What is said about another node may depend on what flows through this one.
-        inputs, before = node["inputs"], loads(written)["inputs"]  # noqa: S302  # written here
+        inputs, before = node["inputs"], loads(self._written[place])["inputs"]  # noqa: S302  # written here
         return plan.unfold(inputs) is plan.unfold(before) and [*_links(inputs)] == [*_links(before)]
 
 
