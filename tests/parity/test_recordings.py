@@ -48,7 +48,6 @@ KNOWN = {
     r"l07b?_client_id_\w+: messages to A": "how many statuses leave before the process ends is a race",
     r"l06[bc]_extra_data_\w+: messages to A": "the recorder left before the last message",
     r"s15_ws_reconnect: messages to A2": "how far the run had come when the second socket opened",
-    r"s20_jobs: keys of GET /api/jobs list.jobs\[0\].preview_output": "which job was the shortest",
     r"l17_temp_removed: status of GET /view": "a file was removed on the server's disk",
 }
 """Differences that are known, and why."""
