@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, TypeGuard
+from typing import Any, Final
 
 from .annotation import (
     Annotation,
@@ -100,7 +100,7 @@ class Parameter:
         """
         if self.annotation.is_any_text:
             return texts[-1]
-        return self._converted(texts, lambda: self._of_texts(texts))
+        return self._converted(_Several(texts), lambda: self._of_texts(texts))
 
     def from_json(self, value: Any) -> Any:
         """The value in someone's JSON; null is the default if that is None.
@@ -206,8 +206,8 @@ class Parameter:
             words = self.annotation.choices
             return f"got {shown}; {did_you_mean(str(_only(given)), words, f'choose {needs}')}"
         if self.annotation.collects and all(_is_of_one(each) for each in errors):
-            wrong = [each["input"] for each in errors]
-            return f"expects {needs}, not {_shown(wrong if _is_several(given) else given)}"
+            wrong = _Several(each["input"] for each in errors)
+            return f"expects {needs}, not {_shown(wrong if isinstance(given, (list, tuple)) else given)}"
         told = [text for each in errors if (text := _told(each, self.annotation))]
         more = f", and {len(told) - _REASONS} more" if len(told) > _REASONS else ""
         why = f": {'; '.join(told[:_REASONS])}{more}" if told else ""
@@ -470,18 +470,19 @@ def _is_of_one(error: Mapping[str, Any]) -> bool:
     return len(error["loc"]) == 1 and isinstance(error["loc"][0], int) and error["type"] in _SELF_EVIDENT
 
 
+class _Several(tuple[Any, ...]):
+    """Values that were given one after another, as on a command line."""
+
+    __slots__ = ()
+
+
 def _only(given: Any) -> Any:
-    return given[-1] if _is_several(given) and given else given
+    return given[-1] if isinstance(given, _Several) and given else given
 
 
 def _shown(given: Any) -> str:
-    """A given value as messages show it: a single string as itself."""
-    if _is_several(given):
+    """A given value as messages show it."""
+    if isinstance(given, _Several):
         more = " …" if len(given) > _REASONS else ""
         return " ".join(f"{each!r:.{_SHOWN}}" for each in given[:_REASONS]) + more
     return f"{given!r:.{_SHOWN}}"
-
-
-def _is_several(given: object) -> TypeGuard[Sequence[Any]]:
-    """Whether several values were given, one after another."""
-    return isinstance(given, (list, tuple))

@@ -294,6 +294,10 @@ def test_json_becomes_the_same_values() -> None:
     }
     for values, why in (
         ({"seed": "x"}, "the parameter 'seed' expects an integer, not 'x'"),
+        (
+            {"seed": [1, 2]},
+            "the parameter 'seed' expects an integer, not [1, 2]: input should be a valid integer",
+        ),
         ({"sead": 1}, "the parameter 'sead' is not a parameter; did you mean 'seed'?"),
         ({}, "the parameter 'seed' is missing; it expects an integer"),
     ):
