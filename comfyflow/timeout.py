@@ -1,9 +1,10 @@
-"""The time that something may take."""
+"""The time that something may take, and what goes on when its caller is cancelled."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -56,3 +57,31 @@ async def ended(task: asyncio.Future[T], seconds: float | None = None) -> bool:
             task.exception()  # asked for, so that Python does not report it as never retrieved
         raise cancellation
     return task.done()
+
+
+async def finished(task: asyncio.Future[T]) -> T:
+    """What a task gives, which goes on if the caller is cancelled; that is raised once it has ended.
+
+    Args:
+        task: The task. It must end soon.
+    """
+    cancellation: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:  # noqa: PERF203  # it is not what takes time here
+            cancellation = error
+    if cancellation is not None:
+        raise cancellation
+    return task.result()
+
+
+def shielded() -> AbstractContextManager[object]:
+    """A block that a scope of anyio, if it is cancelled, waits for; else it would cancel each await in it.
+
+    Frameworks that are built on anyio, such as Starlette, cancel a request in this way. A task that is
+    cancelled directly, as by `asyncio.timeout`, is cancelled once, in the block too.
+    """
+    from anyio import CancelScope
+
+    return CancelScope(shield=True)

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from PIL import Image
 
@@ -329,6 +330,28 @@ def test_a_batch_that_is_stopped_takes_its_prompts_off_and_goes_on_later(
     assert server.instance.queue.remaining == 0
     summary = asyncio.run(batch(Texts(), numbered(6), [server], tmp_path).run())
     assert summary.is_whole
+
+
+def test_a_scope_of_anyio_around_a_batch_closes_its_servers_and_its_ledger(
+    tmp_path: Path, server: Simulator
+) -> None:
+    async def main() -> None:
+        server.instance.queue.hold(True)
+        with anyio.CancelScope() as scope:
+            ending = asyncio.create_task(end(scope))
+            await batch(Texts(), numbered(4), [server], tmp_path).run()
+        await ending
+        assert scope.cancelled_caught
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        server.instance.queue.hold(False)
+        assert (await batch(Texts(), numbered(4), [server], tmp_path).run()).is_whole
+
+    async def end(scope: anyio.CancelScope) -> None:
+        await until(lambda: len(server.prompts) > 0)
+        scope.cancel()
+
+    asyncio.run(main())
+    assert set(executed(server).values()) == {1}
 
 
 def test_a_server_that_restarts_loses_nothing(tmp_path: Path, server: Simulator) -> None:

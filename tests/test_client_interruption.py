@@ -14,6 +14,7 @@ from collections.abc import Generator, Iterator
 from types import FrameType
 from typing import Any
 
+import anyio
 import pytest
 
 from comfyflow.client import AsyncClient, Client
@@ -379,6 +380,47 @@ def test_a_second_cancellation_leaves_at_once_and_the_server_is_told_all_the_sam
 
     asyncio.run(main())
     assert entry(server, server.prompts[-1].prompt_id)["status"]["status_str"] == "error"
+
+
+def test_a_scope_of_anyio_around_the_client_cancels_the_prompt_and_closes_the_client(
+    server: Simulator,
+) -> None:
+    """It cancels each await anew, also in ``__aexit__``: as Starlette ends a request whose client is gone."""
+
+    async def main() -> None:
+        begun = Begun()
+        work(server, begun)
+        with anyio.CancelScope() as scope:
+            async with AsyncClient(server.url) as client:
+                ending_ = asyncio.create_task(end(begun, scope))
+                await client.run(prompt())
+        await ending_
+        assert scope.cancelled_caught
+        assert client.closed
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert left(server) == 0
+        assert ending(server) == "execution_interrupted"
+
+    async def end(begun: Begun, scope: anyio.CancelScope) -> None:
+        await begun.event.wait()
+        scope.cancel()
+
+    asyncio.run(main())
+
+
+def test_a_client_closes_in_a_task_that_is_cancelled_again(server: Simulator) -> None:
+    async def main() -> None:
+        async with AsyncClient(server.url) as client:
+            await client.run(prompt())
+            closing = asyncio.create_task(client.close())
+            for _ in range(3):
+                await asyncio.sleep(0)
+                closing.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await closing
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(main())
 
 
 def test_a_listener_may_be_awaited(server: Simulator) -> None:

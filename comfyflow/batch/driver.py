@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from ..saved_file import local_errors
+from ..timeout import shielded
 from .books import Alarm, Books
 from .fleet import Fleet, NamedServers, RowServer
 from .ledger import LEDGER_NAME, Ledger
@@ -135,7 +136,8 @@ class Batch:
             try:
                 return await self._run()
             finally:
-                await self._with_ledger(self._ledger.close)
+                with shielded():
+                    await self._with_ledger(self._ledger.close)
 
     async def _run(self) -> Summary:
         await self._with_ledger(self._ledger.hold)
@@ -158,8 +160,9 @@ class Batch:
             self._servers.leave_prompts()
             for task in (*self._helpers, *self._tasks.values()):
                 task.cancel()
-            await asyncio.gather(*self._helpers, *self._tasks.values(), return_exceptions=True)
-            await self._servers.close()
+            with shielded():
+                await asyncio.gather(*self._helpers, *self._tasks.values(), return_exceptions=True)
+                await self._servers.close()
         books, counts = self._books, await self._with_ledger(self._ledger.counts)
         path, seconds = self._ledger.path, time.monotonic() - self._began
         return Summary(counts, self._out, path, seconds, self._ending, books.files, books.failures)

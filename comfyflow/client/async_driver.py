@@ -16,7 +16,7 @@ import httpx
 
 from ..client_options import ClientSettings
 from ..errors import ClientError
-from ..timeout import ended, within
+from ..timeout import ended, finished, shielded, within
 from .connection import AsyncConnectSocket, AsyncWebSocket, ConnectionOptions, within_origin
 from .core import Core
 from .flow import (
@@ -183,8 +183,9 @@ class AsyncDriver:
         if self._loop is not None:
             was = "has ended" if self._loop.is_closed() else "is another one"
             raise ClientError(
-                f"this AsyncClient belongs to the event loop that first used it, which {was}; make a new client "
-                "within each loop (each call of asyncio.run makes a loop), or use Client, which needs none"
+                f"this AsyncClient belongs to the event loop that first used it, which {was}; make a new "
+                "client within each loop (each call of asyncio.run makes a loop), or use Client, which needs "
+                "none"
             )
         self._loop = loop
 
@@ -219,7 +220,8 @@ class AsyncDriver:
         task = asyncio.get_running_loop().create_task(self.drive(flow))
         self._going_on.add(task)
         task.add_done_callback(self._going_on.discard)
-        return await asyncio.shield(task)
+        with shielded():
+            return await asyncio.shield(task)
 
     async def close(self) -> None:
         """Close everything. Pending waits end with an error.
@@ -231,15 +233,22 @@ class AsyncDriver:
             self.core.hub.close()
             return
         self._belong()
+        closing = asyncio.get_running_loop().create_task(self._close(asyncio.current_task()))
+        with shielded():
+            await finished(closing)
+
+    async def _close(self, caller: asyncio.Task[Any] | None) -> None:
+        """Close everything, whether or not the caller is cancelled meanwhile; it is not waited for."""
         if self._going_on:
             await asyncio.wait(self._going_on, timeout=_SENDING_SECONDS)
         self.core.hub.close()
-        for task in self._beside:
+        beside = self._beside - {caller}
+        for task in beside:
             task.cancel()
-        await asyncio.gather(*self._beside, return_exceptions=True)
-        await self._end_calls()
+        await asyncio.gather(*beside, return_exceptions=True)
+        await self._end_calls(caller)
         await self._socket.close()
-        await self._cut()
+        await self._cut(caller)
         await self._http.aclose()
         await asyncio.sleep(0)  # let cancelled tasks of websockets finish
 
@@ -288,16 +297,16 @@ class AsyncDriver:
                 raise result
         return results
 
-    async def _end_calls(self) -> None:
+    async def _end_calls(self, caller: asyncio.Task[Any] | None) -> None:
         """Let the function that is being called finish, and cancel it if it does not."""
         task = self._caller
-        if task is None or task is asyncio.current_task():
+        if task is None or task is caller:
             return
         await asyncio.wait({task}, timeout=_SENDING_SECONDS)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
-    async def _cut(self) -> None:
+    async def _cut(self, caller: asyncio.Task[Any] | None) -> None:
         """Let requests in flight finish, and cancel those that do not.
 
         httpx does not close a connection that is still being made, and asyncio does not always if it is
@@ -305,7 +314,7 @@ class AsyncDriver:
         """
         if self._sending:
             await asyncio.wait(self._sending, timeout=_SENDING_SECONDS)
-        cut = {*self._sending, *self._going_on}
+        cut = {*self._sending, *self._going_on} - {caller}
         self._sending = set()
         for task in cut:
             task.cancel()
