@@ -1,4 +1,4 @@
-"""The time that something may take, and what goes on when its caller is cancelled."""
+"""The time that something may take, and what continues when its caller is cancelled."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ async def ended(task: asyncio.Future[T], seconds: float | None = None) -> bool:
 
 
 async def finished(task: asyncio.Future[T]) -> T:
-    """What a task gives, which goes on if the caller is cancelled; that is raised once it has ended.
+    """What a task gives, which continues if the caller is cancelled; that is raised once it has ended.
 
     Args:
         task: The task. It must end soon.

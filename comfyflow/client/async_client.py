@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
@@ -16,8 +15,9 @@ from . import interruption, running
 from .async_driver import AsyncDriver
 from .async_handle import AsyncHandle
 from .base import AsyncParts, awaiting
-from .connection import AsyncConnectSocket, make_core
+from .connection import AsyncConnectSocket
 from .event import ServerEvent
+from .fork import begin
 from .notebook_progress import notebook_progress
 from .options import RunSettings, SubmitOptions, SubmitSettings, WaitOptions, WaitSettings
 from .result import Result
@@ -81,11 +81,7 @@ class AsyncClient(AsyncParts):
         **options: Unpack[ClientOptions],
     ) -> None:
         refuse_strangers("AsyncClient", options, ClientOptions, "url", "transport", "connect_socket")
-        settings = ClientSettings(**options)
-        super().__init__(make_core(url, AsyncDriver.new_signal, settings))
-        self._driver = AsyncDriver(self._core, settings, transport, connect_socket)
-        self._collected = weakref.finalize(self, self._driver.abandon)
-        self._collected.atexit = False
+        begin(self, AsyncDriver, url, ClientSettings(**options), transport, connect_socket)
 
     async def close(self) -> None:
         """Close all connections. Prompts in flight keep running; pending waits raise `ClientError`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, TypeVar, cast, overload
@@ -17,6 +18,7 @@ from .core import Core
 from .event import BaseServerEvent, ServerEvent
 from .failure import error_of_outcome, partial_success
 from .flow import Flow, Middleware, Tell
+from .fork import PARTS, begin_again
 from .result import Resolver, Result, refuse_async, refuse_awaitable
 from .routes.file_routes import fetch, read, view_url
 from .routes.node_class_routes import whole_schema
@@ -116,13 +118,16 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class BaseClient:
-    """A client, independent of how it waits.
+    """A client, independent of how it waits."""
 
-    Args:
-        core: The client's core.
-    """
+    _collected: weakref.finalize[..., BaseClient]
 
-    def __init__(self, core: Core) -> None:
+    def _take(self, core: Core) -> None:
+        """Begin with a core.
+
+        Args:
+            core: Where the server is, and what is known about it.
+        """
         self._core = core
         self._resolvers: dict[Any, Resolver[Any, Any]] = {}
         self._callbacks = Callbacks(core.new_signal())
@@ -361,6 +366,14 @@ class BlockingParts(BaseClient):
     """The part that is specific to a `Client`: it never awaits anything."""
 
     _driver: BlockingDriver
+
+    if not TYPE_CHECKING:  # type checkers would take any attribute
+
+        def __getattr__(self, name: str) -> Any:
+            if name in PARTS and "_beginning" in vars(self):
+                begin_again(self)
+                return vars(self)[name]
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def read_file(self, file: OutputFile) -> bytes:
         """For `OutputFile.bytes`."""

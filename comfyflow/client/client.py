@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
@@ -16,8 +15,9 @@ from ..output_file import NodeOutput
 from . import interruption, running
 from .base import BlockingParts, blocking
 from .blocking_driver import BlockingDriver
-from .connection import ConnectSocket, make_core
+from .connection import ConnectSocket
 from .event import ServerEvent
+from .fork import begin
 from .handle import Handle
 from .notebook_progress import notebook_progress
 from .options import RunSettings, SubmitOptions, SubmitSettings, WaitOptions, WaitSettings
@@ -82,11 +82,7 @@ class Client(BlockingParts):
         **options: Unpack[ClientOptions],
     ) -> None:
         refuse_strangers("Client", options, ClientOptions, "url", "transport", "connect_socket")
-        settings = ClientSettings(**options)
-        super().__init__(make_core(url, BlockingDriver.new_signal, settings))
-        self._driver = BlockingDriver(self._core, settings, transport, connect_socket)
-        self._collected = weakref.finalize(self, self._driver.abandon)
-        self._collected.atexit = False
+        begin(self, BlockingDriver, url, ClientSettings(**options), transport, connect_socket)
 
     def close(self) -> None:
         """Close all connections. Prompts in flight keep running; pending waits raise `ClientError`."""
