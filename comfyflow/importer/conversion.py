@@ -140,7 +140,7 @@ def _name(place: LinkEnd) -> str:
     return f"{state}{kind} {place.scope.prefix}{node.key}"
 
 
-_SEEDS: Final = 2**31
+_SEED_BITS: Final = 31
 
 
 class Conversion(dict[str, dict[str, Any]]):
@@ -245,7 +245,7 @@ def convert_workflow(
     """
     choice = choose_editor(editor, schema, workflow if is_object(workflow) else {})
     rules = choice.rules
-    chosen = secrets.randbelow(_SEEDS) if seed is None else seed
+    chosen = secrets.randbits(_SEED_BITS) if seed is None else seed
     report = ConversionReport(chosen, repair)
     for type_, note in choice.notes:
         report.add(type_, note)
@@ -274,7 +274,8 @@ def _report_nodes(loaded: LoadedWorkflow, drops_values: bool, report: Conversion
         if node.role == "unknown":
             report.unknown_class(node.key, node)
         elif node.role == "class":
-            report_unaccounted(node, report)
+            if node.shape is not None and not node.shape.core:
+                report_unaccounted(node, report)
         elif node.role == "host" and not report.repair and drops_values:
             _report_host(node, report)
         elif node.role == "get" and set_name(node) not in names:
@@ -302,9 +303,10 @@ def _apply_primitives(loaded: LoadedWorkflow, writer: PromptWriter) -> None:
     for graph in (loaded.root, *loaded.graphs[:-1]):
         # Later editors look names up in the graph of the primitive node and what is inside it.
         here = graph is loaded.root or writer.rules.links_at_root
-        replace = replaces(writer.lookup if here else NodeLookup(graph), writer.replacement)
-        for node in graph.nodes:
-            if node.role == "primitive":
+        primitives = [node for node in graph.nodes if node.role == "primitive"]
+        if primitives:
+            replace = replaces(writer.lookup if here else NodeLookup(graph), writer.replacement)
+            for node in primitives:
                 _apply_primitive(node, writer, replace)
     from_outside = (loaded.root, *loaded.graphs[:-1])
     if writer.repair and not writer.rules.host_values:

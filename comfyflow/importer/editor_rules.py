@@ -306,8 +306,8 @@ def choose_editor(asked: str | None, schema: Schema, workflow: Mapping[str, Any]
     """
     saved = saved_by(workflow)
     if asked is not None:
-        version = _parsed(str(asked))
-        if version is None or _WRITTEN.fullmatch(str(asked).strip()) is None:
+        version = _written(str(asked))
+        if version is None:
             raise ConversionError(
                 f"{shown_json(asked)} is not an editor version; expected something like 1.45 or 1.45.20"
             )
@@ -330,6 +330,12 @@ def saved_by(workflow: Mapping[str, Any]) -> Version | None:
 def _version(said: object) -> Version | None:
     version = _parsed(said) if isinstance(said, str) else None
     return version if version is not None and version >= _FIRST else None
+
+
+@lru_cache(maxsize=64)
+def _written(text: str) -> Version | None:
+    """The version that someone asks for."""
+    return Version.parse(text) if _WRITTEN.fullmatch(text.strip()) is not None else None
 
 
 @lru_cache(maxsize=64)

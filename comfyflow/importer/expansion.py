@@ -39,6 +39,11 @@ def check_expansion(root: LGraph, *, canvas_keeps_inactive: bool, inside_keeps_i
         ConversionError: It expands to too much, subgraphs are nested too deep, or one contains
             itself.
     """
+    for node in root.nodes:
+        if node.definition is not None:
+            break
+    else:
+        return
     sizes: dict[int, _Size] = {}
     stack: list[tuple[LGraph, list[LGraph]]] = [(root, _uses(root, canvas_keeps_inactive))]
     open_: set[int] = {id(root)}
@@ -70,9 +75,11 @@ def check_groups(nodes: Iterable[Mapping[str, Any]], groups: Mapping[str, Mappin
     Raises:
         ConversionError: They do.
     """
+    if not groups:
+        return
     sizes = {type_: len(array_or_empty(saved.get("nodes"))) for type_, saved in groups.items()}
     count = characters = 0
-    for node in nodes if sizes else ():
+    for node in nodes:
         type_ = node.get("type")
         size = sizes.get(type_, 0) if isinstance(type_, str) else 0
         count += size

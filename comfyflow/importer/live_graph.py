@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MUTED: Final = 2
 BYPASSED: Final = 4
+_PLAIN: Final = 1 << 32
 SUBGRAPH_INPUT: Final = -10
 """The origin of links that come into a subgraph from outside."""
 SUBGRAPH_OUTPUT: Final = -20
@@ -153,10 +154,14 @@ class LLink:
     def __init__(self, id_: Any, origin: Any, origin_slot: Any, target: Any, target_slot: Any) -> None:
         self.id: Any = id_
         self.origin: Any = origin
-        self.origin_key: Final = js_text(origin)
+        self.origin_key: Final = (
+            str(origin) if origin.__class__ is int and 0 <= origin <= _PLAIN else js_text(origin)
+        )
         self.origin_slot: Any = origin_slot
         self.target: Any = target
-        self.target_key: Final = js_text(target)
+        self.target_key: Final = (
+            str(target) if target.__class__ is int and 0 <= target <= _PLAIN else js_text(target)
+        )
         self.target_slot: Any = target_slot
 
 
@@ -358,6 +363,7 @@ class InputSpec:
         class_type: The class that it belongs to.
         beside_model_file: Whether the class has a ``model_file`` in front of it.
         depth: How many dynamic inputs it is in.
+        rewritten: Whether the editor rewrites its text. Inputs of a dynamic combo's option are not.
         dynamic: What its kind of dynamic input says about it; None if it is of none.
         brings: For an input that a key unfolds, what each choice brings. Inputs of one name under
             different choices are different inputs [A].
@@ -366,7 +372,7 @@ class InputSpec:
 
     __slots__ = (
         "beside_model_file", "brings", "choices", "class_type", "depth", "dynamic", "force_input", "grown",
-        "name", "options", "required", "type", "widgets",
+        "name", "options", "required", "rewritten", "type", "widgets",
     )  # fmt: skip
 
     def __init__(self, entry: InputSchema, name: str, class_type: str, depth: int = 0) -> None:
@@ -376,6 +382,7 @@ class InputSpec:
         self.required: Final = entry.required
         self.class_type: str = class_type
         self.depth: int = depth
+        self.rewritten: Final = depth == 0 and entry.options.get("dynamicPrompts") is True
         self.beside_model_file: bool = False
         self.dynamic: Final = entry.dynamic
         self.choices: tuple[Any, ...] = entry.offered or ()

@@ -36,6 +36,8 @@ _SHOWN: Final = (FIXED, OPTION_INDEX, RENDERED, VIEWPORT)
 _PARTICULAR: Final = frozenset({*_SHOWN, MULTILINE, KEY, OPTION, FILE})
 """Widgets that do not simply hold what is put into them."""
 
+_type_of: Final[Any] = type
+
 SHORT_TEXT: Final = 20
 """Longer texts of unknown nodes are shown in multiline widgets."""
 
@@ -45,7 +47,8 @@ def fill_class_node(node: LGraphNode, shape: NodeShape, rules: EditorRules) -> N
     if not shape.core and (unlisted := _unlisted_widgets(node.raw, shape)):
         shape = shape.with_widgets(unlisted)
     start_class_node(node, shape)
-    _fill_widgets(node, _saved_values(node, shape, rules), rules)
+    if node.widgets:
+        _fill_widgets(node, _saved_values(node, shape, rules), rules)
 
 
 def start_class_node(node: LGraphNode, shape: NodeShape) -> None:
@@ -54,7 +57,8 @@ def start_class_node(node: LGraphNode, shape: NodeShape) -> None:
     node.shape = shape
     node.growing = shape.growing
     node.title = saved_title(raw, shape.title)
-    node.widgets = [widget.copy() for widget in shape.widgets]
+    if shape.widgets:
+        node.widgets = [widget.copy() for widget in shape.widgets]
     node.inputs = merged_inputs(shape.inputs, raw.get("inputs"))
     node.outputs = _merged_outputs(shape, raw.get("outputs"))
     if shape.dynamic and shape.growing:
@@ -181,10 +185,12 @@ def merged_inputs(defined: Sequence[INodeInputSlot], saved: Any) -> list[INodeIn
     Slots are matched by name; where one was saved twice, the last counts. Whether a slot of the
     class has a widget is for the class to say, not for what was saved.
     """
+    if not defined and not saved:
+        return []
     links: dict[str, Any] = {slot.name: None for slot in defined}
     others: list[INodeInputSlot] = []
     for entry in saved if is_array(saved) else ():
-        if is_object(entry):
+        if _type_of(entry) is dict or is_object(entry):
             name = entry.get("name")
             if isinstance(name, str) and name in links:
                 links[name] = entry.get("link")
@@ -210,11 +216,12 @@ def saved_outputs(saved: Any) -> list[INodeOutputSlot]:
 
 def _merged_outputs(shape: NodeShape, saved: Any) -> list[INodeOutputSlot]:
     entries = saved if is_array(saved) else ()
+    outputs: list[INodeOutputSlot] = []
     count = len(entries)
-    outputs = [
-        INodeOutputSlot(name, type_, _links(entries[index]) if index < count else [])
-        for index, (name, type_) in enumerate(shape.outputs)
-    ]
+    for index, (name, type_) in enumerate(shape.outputs):
+        entry: Any = entries[index] if index < count else None
+        links: Any = entry.get("links") if _type_of(entry) is dict else None
+        outputs.append(INodeOutputSlot(name, type_, [*links] if _type_of(links) is list else _links(entry)))
     if count > len(outputs):
         outputs.extend(saved_outputs(entries[len(outputs) :]))
     return outputs
@@ -287,6 +294,19 @@ def _fill_widgets(node: LGraphNode, values: Any, rules: EditorRules) -> None:
         fill_unordered(node, values, rules)
         return
     saved = _sequence(values)
+    shape = node.shape
+    if shape is not None and not shape.dynamic:
+        count, place = len(saved), 0
+        for widget in node.widgets:
+            if place == count:
+                return
+            if widget.saved:
+                if widget.kind in _PARTICULAR:
+                    set_value(node, widget, saved[place], rules, place)
+                else:
+                    widget.origin, widget.value = place, saved[place]
+                place += 1
+        return
     place = index = 0
     while index < len(node.widgets) and place < len(saved):
         widget = node.widgets[index]

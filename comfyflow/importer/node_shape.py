@@ -42,6 +42,7 @@ class NodeShape:
         widgets: The widgets that it has.
         outputs: Name and type of what it gives.
         dynamic: Whether its inputs depend on values or links.
+        is_steady: Whether they do not, and each slot that stands for a widget has that.
         growing: The inputs that grow of a new node, by name.
         match_groups: For each template: the inputs that share a type, with what each
             allows.
@@ -69,6 +70,7 @@ class NodeShape:
         self.widgets: list[IWidget] = []
         self.outputs: Final = [(o.name, "*" if o.is_wild else o.type) for o in node.outputs]
         self.dynamic: bool = False
+        self.is_steady: bool = False
         self.growing: dict[str, GrownSlots] = {}
         self.specs: dict[str, InputSpec] = {}
         self._grown_specs: dict[tuple[str, int], InputSpec] = {}
@@ -160,6 +162,10 @@ class NodeShape:
     def _note_forced(self, specs: list[InputSpec]) -> None:
         self.forced, self.forced_count = self._forced(specs)
         self.marks = _marks(specs, {widget.name for widget in self.widgets if widget.saved})
+        names = {widget.name for widget in self.widgets}
+        self.is_steady = not self.dynamic and names.issuperset(
+            slot.widget for slot in self.inputs if slot.widget is not None
+        )
 
     def _forced(self, specs: list[InputSpec]) -> tuple[list[bool] | None, int]:
         if not any(spec.force_input for spec in specs):
@@ -214,6 +220,8 @@ class NodeShapes:
         self._schema = schema
         self._rules = rules
         self._shapes: dict[str, NodeShape | None] = {}
+        self.roles: dict[str, str] = {}
+        """What nodes of a type are, where neither the file nor a pack decides it."""
         self._given: set[str] | None = None
 
     def get(self, class_type: str) -> NodeShape | None:

@@ -31,10 +31,19 @@ _PACK: Final = ("cnr_id", "aux_id", "ver")
 
 _INACTIVE: Final = (MUTED, BYPASSED)
 
+_SENT: Final = ("class", "unknown")
+"""What is not virtual."""
+
 _UNLINKED: Final = frozenset[str]()
 
 _MADE: Final = frozenset({OPTION_INDEX, RENDERED, REPLACED, VIEWPORT})
 """Widgets that send something else than what they hold."""
+
+_SPECIAL: Final = _MADE | {CURVE}
+_PREFIX: Final = "filename_prefix"
+"""Output nodes have names of widgets replaced in it."""
+
+_type_of: Final[Any] = type
 
 
 class ExecutableNode:
@@ -84,7 +93,11 @@ class PromptWriter:
         self.report = report
         self.resolver: Final = LinkResolver(rules, tolerant=repair)
         self.lookup: Final = NodeLookup(root)
-        self.replacement: Final = Replacement(datetime.now())
+
+    @cached_property
+    def replacement(self) -> Replacement:
+        """What replaces names in texts; the time is that at which the first one is looked for."""
+        return Replacement(datetime.now())
 
     @cached_property
     def random_source(self) -> random.Random:
@@ -160,11 +173,12 @@ class PromptWriter:
         links: list[tuple[dict[str, Any], str, str]] = []
         for instance in self.instances():
             node = instance.node
-            if node.is_virtual or node.mode in _INACTIVE:
+            if node.role not in _SENT or node.mode in _INACTIVE:
                 continue
             sources = self._sources(instance)
             inputs = self._values(instance, {name for name, _ in sources} if sources else _UNLINKED)
-            self._links(instance, sources, inputs, links)
+            if sources or instance.group is not None:
+                self._links(instance, sources, inputs, links)
             sent_as = node.shape.sent_as if node.role == "class" and node.shape else None
             prompt[instance.key] = node_json(sent_as, inputs, self._meta(node))
         for inputs, name, origin in links:
@@ -197,8 +211,12 @@ class PromptWriter:
         host = instance.scope.host
         raised = host.raised if host is not None else NOTHING_RAISED
         for widget in instance.node.widgets:
-            if widget.sent and widget.name:
-                self.report.muted = widget.name in linked
+            name = widget.name
+            if widget.sent and name:
+                if not raised and _is_sent_as_it_is(widget):
+                    inputs[name] = widget.value
+                    continue
+                self.report.muted = name in linked
                 outside = raised.get(id(widget)) if raised else None
                 sent = self.sent_value(instance, widget) if outside is None else outside.value
                 value = json_value(sent, exact=self.repair)
@@ -252,7 +270,7 @@ class PromptWriter:
         node, value = instance.node, widget.value
         if widget.kind in _MADE:
             return self._made_value(instance, widget)
-        if widget.name == "filename_prefix" and node.type in self.rules.save_classes:
+        if widget.name == _PREFIX and node.type in self.rules.save_classes:
             return self._file_name(instance, value)
         if isinstance(value, str):
             return self._dynamic_prompt(instance, widget, value) if is_dynamic_prompt(widget) else value
@@ -296,10 +314,19 @@ def _grouped(scope: HostScope, node: LGraphNode, group: GroupNode) -> Iterator[t
             yield inner.key, ExecutableNode(scope, inner, (node, group, index))
 
 
+def _is_sent_as_it_is(widget: IWidget) -> bool:
+    """Whether nothing needs to be asked about a widget's value, as for most."""
+    value, kind = widget.value, _type_of(widget.value)
+    if kind is int:
+        plain = -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER
+    else:
+        plain = kind is bool or (kind is str and not is_dynamic_prompt(widget))
+    return plain and widget.kind not in _SPECIAL and widget.name != _PREFIX
+
+
 def is_dynamic_prompt(widget: IWidget | None) -> bool:
-    """Whether the editor rewrites the widget's text. Inputs of a dynamic combo's option are not."""
-    spec = widget.spec if widget is not None else None
-    return spec is not None and spec.options.get("dynamicPrompts") is True and spec.depth == 0
+    """Whether the editor rewrites the widget's text."""
+    return widget is not None and widget.spec is not None and widget.spec.rewritten
 
 
 def _has_nothing_to_choose(widget: IWidget) -> bool:
@@ -331,17 +358,18 @@ def execution_order(graph: LGraph) -> list[LGraphNode]:
     pending: dict[str, LGraphNode] = {}
     for node in graph.nodes:
         pending[node.key] = node
-        count = sum(1 for slot in node.inputs if slot.link is not None)
+        count = len([slot for slot in node.inputs if slot.link is not None])
         if count:
             waiting[node.key] = count
         else:
             ready.append(node)
     served: set[Any] = set()
+    links = graph.links
     for node in ready:
         pending.pop(node.key, None)
         for output in node.outputs:
             for link_id in output.links:
-                link = graph.link(link_id)
+                link = links.get(link_id) if link_id.__class__ is int else graph.link(link_id)
                 if link is None or link_id in served:
                     continue
                 served.add(link_id)

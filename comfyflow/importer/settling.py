@@ -34,7 +34,9 @@ def settle(workflow: LoadedWorkflow, rules: EditorRules) -> None:
     for graph in workflow.graphs:
         for node in graph.nodes:
             if node.role == "class":
-                _drop_stale_slots(graph, node)
+                shape = node.shape
+                if shape is None or not shape.is_steady or len(node.inputs) != len(shape.inputs) or node.pack:
+                    _drop_stale_slots(graph, node)
                 _correct_values(node, rules)
         _place_links(graph)
 
@@ -119,9 +121,10 @@ def _place_links(graph: LGraph) -> None:
     """Point each link at the slot that names it: slots may have moved since it was saved."""
     for node in graph.nodes:
         for index, slot in enumerate(node.inputs):
-            link = graph.link(slot.link) if slot.link else None
-            if link is not None:
-                link.target_slot = index
+            if slot.link:
+                link = graph.link(slot.link)
+                if link is not None:
+                    link.target_slot = index
 
 
 def _correct_values(node: LGraphNode, rules: EditorRules) -> None:
@@ -130,6 +133,11 @@ def _correct_values(node: LGraphNode, rules: EditorRules) -> None:
         if sampler is not None and isinstance(sampler.value, str) and sampler.value.startswith("sample_"):
             sampler.value = sampler.value[len("sample_") :]
     if not rules.null_combo_first:
+        return
+    for widget in node.widgets:
+        if widget.value is None or widget.value is UNDEFINED:
+            break
+    else:
         return
     for widget in [widget for widget in node.widgets if widget.value is None or widget.value is UNDEFINED]:
         _first_choice(node, widget)

@@ -97,7 +97,9 @@ def load_editor_workflow(
         definitions[graph.id or ""] = graph
     loader.definitions = definitions
     _add_links(root, {}, reading)
-    order = _leaves_first(definitions) if rules.inner_first else list(definitions.values())
+    order = [*definitions.values()]
+    if order and rules.inner_first:
+        order = _leaves_first(definitions)
     places = {id(definition): index for index, definition in enumerate(saved)}
     for graph in order:
         new = renumbered.get(places[id(graph.raw)], _SAME_IDS)
@@ -150,12 +152,16 @@ class _Loader:
                 id_ = self._last_id
         elif type(id_) is int:
             self._last_id = max(self._last_id, id_)
-        type_, role = self._type_and_role(js_text(saved.get("type")))
+        written = saved.get("type")
+        known = self._types.get(written) if isinstance(written, str) else None
+        type_, role = known or self._type_and_role(js_text(written))
         node = LGraphNode(id_, js_text(id_), type_, role, graph, saved)
         mode = saved.get("mode")
-        node.mode = mode if isinstance(mode, (int, float)) else 0
+        if mode and isinstance(mode, (int, float)):
+            node.mode = mode
         properties = saved.get("properties")
-        node.properties = properties if is_object(properties) else {}
+        if is_object(properties):
+            node.properties = properties
         if role in _OF_PACKS and (of_pack := self.packs.role(type_)) is not None:
             node.pack = of_pack[0].name
         return node
@@ -184,11 +190,15 @@ class _Loader:
             return "host"
         if type_ in self.groups:
             return "group"
-        role = virtual_role(type_)
+        role = self.shapes.roles.get(type_)
         if role is not None:
             return role
-        if self.shapes.get(type_) is not None:
-            return "class"
+        role = virtual_role(type_)
+        if role is None and self.shapes.get(type_) is not None:
+            role = "class"
+        if role is not None:
+            self.shapes.roles[type_] = role
+            return role
         of_pack = self.packs.role(type_)
         return of_pack[1] if of_pack is not None else "unknown"
 
@@ -197,7 +207,8 @@ class _Loader:
             shape = self.shapes.get(node.type)
             if shape is not None:
                 fill_class_node(node, shape, self.rules)
-                self.packs.fill(node)
+                if not shape.core:
+                    self.packs.fill(node)
         elif node.role == "group":
             saved = self.groups[node.type]
             keys = self._keys_of_group(saved) if self.rules.groups_become_subgraphs else []

@@ -29,6 +29,8 @@ EDITORS = {"0.27.0": "1.45", "0.3.64": "1.27"}
 MASKED = {("LoadAudio", "audioUI"), ("Load3D", "image")}
 ROUNDS = 5
 SIZES = (500, 5_000, 50_000)
+AIM = 0.35
+GROWTH_AIM = 1.3
 
 PEER = """
 import gc, json, sys, time
@@ -86,7 +88,7 @@ def templates(version: str) -> None:
         times.append(seconds)
         prompts.append(prompt)
     gc.enable()
-    show(f"comfyflow, ComfyUI {version}", times, prompts, given)
+    ours = show(f"comfyflow, ComfyUI {version}", times, prompts, given)
     peer = os.environ.get("COMFY_CLI_PYTHON")
     if peer is None:
         print("  comfy-cli: not compared; COMFY_CLI_PYTHON names the Python of an environment with it")
@@ -94,7 +96,8 @@ def templates(version: str) -> None:
     question = json.dumps({"workflows": workflows, "object_info": raw, "rounds": ROUNDS})
     run = subprocess.run([peer, "-c", PEER], input=question, capture_output=True, text=True, check=True)
     answer = json.loads(run.stdout.splitlines()[-1])
-    show(f"comfy-cli, ComfyUI {version}", answer["times"], answer["prompts"], given)
+    theirs = show(f"comfy-cli, ComfyUI {version}", answer["times"], answer["prompts"], given)
+    print(f"  the median template takes {ours / theirs:.3f} x comfy-cli's time (aim: {AIM})")
 
 
 def best(convert: Callable[[], Any]) -> tuple[float, Any]:
@@ -107,7 +110,8 @@ def best(convert: Callable[[], Any]) -> tuple[float, Any]:
     return min(times), made
 
 
-def show(who: str, times: list[float], prompts: list[Any], given: list[dict[str, Any]]) -> None:
+def show(who: str, times: list[float], prompts: list[Any], given: list[dict[str, Any]]) -> float:
+    """Print what one converter did; gives the milliseconds of the median template."""
     exact = sum(
         comparable(prompt) == comparable(record["prompt"])
         for prompt, record in zip(prompts, given, strict=True)
@@ -115,8 +119,9 @@ def show(who: str, times: list[float], prompts: list[Any], given: list[dict[str,
     median, worst = statistics.median(times) * 1000, max(times) * 1000
     print(
         f"  {who}: {len(given)} templates, {exact} exact,"
-        f" median {median:.2f} ms, worst {worst:.2f} ms, all {sum(times) * 1000:.0f} ms"
+        f" median {median:.3f} ms, worst {worst:.2f} ms, all {sum(times) * 1000:.0f} ms"
     )
+    return median
 
 
 def comparable(prompt: Any) -> Any:
@@ -132,6 +137,7 @@ def comparable(prompt: Any) -> Any:
 def growth() -> None:
     """Microseconds a node for workflows of growing size."""
     schema = load_schema(object_info("0.27.0"))
+    costs: list[float] = []
     for size in SIZES:
         workflow = chain(size)
         gc.collect()
@@ -141,6 +147,10 @@ def growth() -> None:
         print(
             f"  {size:6} nodes: {seconds:6.2f} s, {seconds / size * 1e6:5.1f} us a node, {len(prompt)} sent"
         )
+        costs.append(seconds / size)
+    largest, smallest = SIZES[-1], SIZES[0]
+    ratio = costs[-1] / costs[0]
+    print(f"  a node of {largest} takes {ratio:.2f} x the time of one of {smallest} (aim: {GROWTH_AIM})")
 
 
 def chain(size: int) -> dict[str, Any]:

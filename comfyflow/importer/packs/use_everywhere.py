@@ -172,6 +172,8 @@ class _Groups:
 def _connect(graph: LGraph, report: ConversionReport) -> None:
     _forget_added(graph)
     senders = [node for node in graph.nodes if node.type in _SENDERS or "ue_convert" in node.properties]
+    if not senders:
+        return
     broadcasts: list[_Broadcast] = []
     groups = _Groups(graph)
     for node in senders:
