@@ -90,7 +90,7 @@ def file_html(file: OutputFile) -> str:
         return text_html(file)
     try:
         data = file.bytes()
-    except (ComfyflowError, FileNotFoundError) as error:
+    except ComfyflowError as error:
         return text_html(f"{file}: {error}")
     if len(data) > LARGEST_SHOWN:
         return text_html(_NOT_SHOWN.format(name=file.annotated_name, size=len(data)))

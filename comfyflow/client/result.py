@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeGuard, TypeV
 
 from ..errors import ClientError, DownloadError, ExecutionError, PromptRejected
 from ..json_types import is_array
+from ..located import Copied
 from ..node import Node, OutputNode
 from ..output_file import (
     AudioFile,
@@ -124,8 +125,11 @@ def _unawaited(resolver: object) -> ClientError:
     )
 
 
-class Result(Generic[R_co]):
+class Result(Copied, Generic[R_co]):
     """The result of a prompt.
+
+    A copy has the same client. A pickle has neither that nor its resolvers, but all outputs: names, texts,
+    what the nodes reported, and the pictures that came over the socket.
 
     Args:
         run: The run that has ended.
@@ -135,6 +139,8 @@ class Result(Generic[R_co]):
         resolvers: Convert the outputs of some classes, for `resolve`.
         awaits: Whether it is an `AsyncClient`'s, so that resolvers may be ``async def``.
     """
+
+    _shared = frozenset({"_resolvers", "_source"})
 
     def __init__(
         self,
@@ -153,7 +159,7 @@ class Result(Generic[R_co]):
         self.report = report
         self._run = run
         self._prepared = prepared
-        self._source = source
+        self._source: FileSource | None = source
         self._resolvers = resolvers or {}
         self._awaits = awaits
         self._made: dict[str, NodeOutput] = {}
@@ -269,6 +275,12 @@ class Result(Generic[R_co]):
         count = len(self.files)
         partial = ", a partial success" if self.completion_status != "success" else ""
         return f"<Result of prompt {self.prompt_id}: {count} file{'' if count == 1 else 's'}{partial}>"
+
+    def _pickled(self) -> Mapping[str, Any]:
+        for node_id in self._ids():
+            if self._lack(node_id) is None:
+                self._output(node_id)  # while the client can say where its files are
+        return {"_resolvers": {}, "_source": None}
 
     def _ids(self) -> list[str]:
         """The nodes that gave output."""
