@@ -441,8 +441,8 @@ class PartialSuccess(ExecutionError):
         self.result = result
 
     def __str__(self) -> str:
-        has: object = self.result
-        return super().__str__() + (" (`result` of this error has them)" if has is not None else "")
+        has = getattr(self, "result", None) is not None
+        return super().__str__() + (" (`result` of this error has them)" if has else "")
 
 
 class Interrupted(RunError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, TypeVar, cast, overload
 
@@ -347,6 +347,12 @@ class AsyncParts(BaseClient):
     def save_file(self, file: OutputFile, path: Path) -> Path:  # noqa: ARG002
         """For `OutputFile.save`, which cannot await: refuses."""
         raise ClientError(f"{file.name} belongs to an AsyncClient: write `await file.asave(path)`")
+
+    def read_shown(self, files: Sequence[OutputFile], largest: int) -> list[bytes | ClientError]:
+        """For notebooks, which cannot await: see `read_apart`."""
+        from .apart import read_apart
+
+        return read_apart(self._driver, files, largest)
 
     async def _aread_file(self, file: OutputFile) -> bytes:
         """For `OutputFile.aread`."""
