@@ -275,7 +275,7 @@ class ClientError(ComfyflowError):
     """Anything that goes wrong between us and a server. Its text never contains credentials."""
 
     _prompt_id: str | None = None
-    _known = ""
+    _known, _unsent = "", False  # unsent: a closed client has not sent the request
 
     @property
     def prompt_id(self) -> str | None:

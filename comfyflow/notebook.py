@@ -27,7 +27,7 @@ _Fetched: TypeAlias = "dict[int, bytes | ComfyflowError]"
 """What was fetched, by the id of the file's object; an error, where that failed."""
 
 _ReadShown: TypeAlias = "Callable[[Sequence[OutputFile], int], Sequence[bytes | ComfyflowError]]"
-"""What an `AsyncClient` has for files with at most so many bytes each."""
+"""What an `AsyncClient` has for files, each with at most that many bytes."""
 
 
 def pretty_text(self: object, printer: Printer, cycle: bool) -> None:  # noqa: ARG001  # IPython's

@@ -22,7 +22,7 @@ from .routes.file_routes import fetch, read, view_url
 from .routes.node_class_routes import whole_schema
 from .run_event import Outcome
 from .running import RunStatus, Started, cancel, status
-from .waiting import Wait, require_socket
+from .waiting import Deadline, Wait, require_socket
 from .web_socket import Callbacks, Subscription
 
 if TYPE_CHECKING:
@@ -455,7 +455,7 @@ class BaseHandle(Generic[T_co]):
         """How it ended; None while it is not known to have ended."""
         return self._run.outcome
 
-    def _result(self, timeout: float | None) -> Flow[T_co]:
+    def _result(self, timeout: float | Deadline | None) -> Flow[T_co]:
         outcome = yield from Wait(self._core, self._run, timeout).outcome()
         error = error_of_outcome(self._run, outcome)
         if error is not None:
