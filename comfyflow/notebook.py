@@ -128,7 +128,7 @@ def _fetched(files: Sequence[OutputFile]) -> _Fetched:
     """The files of clients that fetch them otherwise than by ``bytes()``, all of a client at once."""
     groups: dict[int, tuple[_ReadShown, list[OutputFile]]] = {}
     for file in files:
-        read: _ReadShown | None = getattr(file._source, "read_shown", None)
+        read: _ReadShown | None = getattr(file._source, "_read_shown", None)
         if read is not None and file.media_type in _SHOWN and not file.loaded:
             groups.setdefault(id(file._source), (read, []))[1].append(file)
     found: _Fetched = {}

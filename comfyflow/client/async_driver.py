@@ -182,9 +182,15 @@ class AsyncDriver:
         """Keep to one event loop: connections do not outlive theirs.
 
         Raises:
-            ClientError: This is another one.
+            ClientError: This is another one, or not one of asyncio.
         """
-        loop = asyncio.get_running_loop()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # what awaits is another library
+            raise ClientError(
+                "an AsyncClient needs asyncio, and no event loop of asyncio runs here, as under trio: run it "
+                'with asyncio (anyio: backend="asyncio"), or use Client in a thread'
+            ) from None
         if self._loop is loop:
             return
         if self._loop is not None:
@@ -195,6 +201,16 @@ class AsyncDriver:
                 "none"
             )
         self._loop = loop
+
+    def _nothing_runs(self) -> bool:
+        """Whether there are neither tasks nor connections: the loop has ended, or there has been none."""
+        if self._loop is not None:
+            return self._loop.is_closed()
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return True
+        return False
 
     def _start(self) -> None:
         self._socket.start()
@@ -235,7 +251,7 @@ class AsyncDriver:
         Raises:
             ClientError: This is not the client's event loop, which has not ended.
         """
-        if self._loop is not None and self._loop.is_closed():  # its tasks and connections ended with it
+        if self._nothing_runs():
             self.core.hub.close()
             return
         self._belong()

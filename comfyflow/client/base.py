@@ -348,7 +348,7 @@ class AsyncParts(BaseClient):
         """For `OutputFile.save`, which cannot await: refuses."""
         raise ClientError(f"{file.name} belongs to an AsyncClient: write `await file.asave(path)`")
 
-    def read_shown(self, files: Sequence[OutputFile], largest: int) -> list[bytes | ClientError]:
+    def _read_shown(self, files: Sequence[OutputFile], largest: int) -> list[bytes | ClientError]:
         """For notebooks, which cannot await: see `read_apart`."""
         from .apart import read_apart
 

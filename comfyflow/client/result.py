@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeGuard, TypeVar, overload
 
-from ..errors import ClientError, DownloadError, ExecutionError, PromptRejected
+from ..errors import ClientError, DownloadError, ExecutionError, NodeUsageError, PromptRejected
 from ..json_types import is_array
 from ..located import Copied
 from ..node import Node, OutputNode
@@ -195,7 +195,7 @@ class Result(Copied, Generic[R_co]):
                 for each node of its class; awaitables, if it is an ``async def``.
 
         Raises:
-            GraphError: The node is not in the workflow.
+            GraphError: The node is not in the workflow; `NodeUsageError` for anything else, such as a number.
             ClientError: The prompt has no node with that id.
             PromptRejected: The server dropped this output.
             DownloadError: The node sends its pictures over the socket, which was not open.
@@ -203,10 +203,30 @@ class Result(Copied, Generic[R_co]):
         """
         if _is_resolver(key):
             return self._resolved(key)
+        if not isinstance(key, (str, Node)):
+            shown = f"the class {key.__name__}" if isinstance(key, type) else f"{key!r:.60}"
+            raise NodeUsageError(
+                f"result[...] takes a node of the workflow, or a node's id as a string, not {shown}; "
+                "result.files has all files"
+            )
         node_id = key if isinstance(key, str) else self._prepared.id_of(key)
         if node_id not in self._run.nodes and node_id not in self.outcome.outputs:
             raise ClientError(f"the prompt has no node {node_id!r}")
         return self._output(node_id)
+
+    if not TYPE_CHECKING:  # a type checker knows by itself
+
+        def __iter__(self):
+            raise TypeError(
+                "a Result cannot be iterated over: result.files has all files, result.output the output of "
+                "the workflow's root, result.outputs those of all nodes"
+            )
+
+        def __contains__(self, _):
+            raise TypeError(
+                "a Result has no members: result.files has all files, result.output the output of the "
+                "workflow's root, result.outputs those of all nodes, by id"
+            )
 
     def resolve(self, node: Node) -> Any:
         """Convert a node's output with the resolver registered for its class.
