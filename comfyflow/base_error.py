@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 class BaseError(Exception):
     """The base of the tree in `errors`."""
 
-    _unpickled: ClassVar[frozenset[str]] = frozenset()
-    """The attributes that belong to this error alone, and are None in copies."""
+    _if_pickled: ClassVar[frozenset[str]] = frozenset()
+    """The attributes that are None in copies if they cannot be pickled: the error itself must be copied."""
 
     def _render_traceback_(self) -> list[str]:
         """What IPython and Jupyter show instead of a traceback: the user's own lines and the message."""
@@ -25,8 +25,9 @@ class BaseError(Exception):
         args = self.args
         if isinstance(self, OSError) and self.errno is not None:
             args = (self.errno, self.strerror, self.filename)
-        state = {name: None if name in self._unpickled else held for name, held in self.__dict__.items()}
-        return _made_again, (type(self), args, state)
+        held = self.__dict__
+        known = {name: _pickled(held[name]) for name in self._if_pickled if name in held}
+        return _made_again, (type(self), args, {**held, **known})
 
 
 _OURS = __name__.partition(".")[0] + "."
@@ -38,3 +39,14 @@ def _made_again(kind: Any, args: tuple[Any, ...], state: dict[str, Any]) -> Any:
     base.__init__(error, *args)
     error.__dict__.update(state)
     return error
+
+
+def _pickled(value: object) -> Any:
+    """The value, or None if it cannot be pickled."""
+    from pickle import dumps
+
+    try:
+        dumps(value)
+    except Exception:  # noqa: BLE001  # of any kind: users' classes say how they are pickled
+        return None
+    return value

@@ -275,7 +275,7 @@ class ClientError(ComfyflowError):
     """Anything that goes wrong between us and a server. Its text never contains credentials."""
 
     _prompt_id: str | None = None
-    _known = ""
+    _known, _unsent = "", False  # unsent: a closed client has not sent the request
 
     @property
     def prompt_id(self) -> str | None:
@@ -422,10 +422,10 @@ class PartialSuccess(ExecutionError):
         message: What failed, what did not run, and what was produced.
         first: The error of the first node that failed.
         result: What the prompt produced. ``result[node]`` raises for a node that failed or did not run.
-            It belongs to its client: None in a copy, also one that was sent to another process.
+            In another process it has no client (see `Result`); it is None if the workflow cannot be pickled.
     """
 
-    _unpickled = frozenset({"result"})
+    _if_pickled = frozenset({"result"})
 
     def __init__(self, message: str, first: ExecutionError, result: Result[Any]) -> None:
         super().__init__(
@@ -441,7 +441,8 @@ class PartialSuccess(ExecutionError):
         self.result = result
 
     def __str__(self) -> str:
-        return f"{super().__str__()} (`result` of this error has them)"
+        has = getattr(self, "result", None) is not None
+        return super().__str__() + (" (`result` of this error has them)" if has else "")
 
 
 class Interrupted(RunError):

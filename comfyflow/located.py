@@ -1,4 +1,4 @@
-"""What a line of the user's source made: how it is copied and pickled.
+"""How objects are copied and pickled that belong to something that cannot be: code, or a client.
 
 Only the standard library is imported here, as in `node`.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import CodeType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from .problem import Place
 
@@ -17,14 +17,17 @@ if TYPE_CHECKING:
 _ANY_CODE = (lambda: None).__code__
 
 
-class Located:
-    """An object with the code that made it, which copies keep, and of which a pickle keeps the line."""
+class Copied:
+    """An object that says what of it copies have in common, and what a pickle has in its place."""
 
     __slots__ = ()
 
+    _shared: ClassVar[frozenset[str]] = frozenset()
+    """The fields that deep copies have in common with it."""
+
     def _pickled(self) -> Mapping[str, Any]:
-        """What of its fields is pickled as something else: a code object cannot be."""
-        raise NotImplementedError
+        """What of its fields is pickled as something else."""
+        return {}
 
     def __copy__(self) -> Self:
         made = type(self).__new__(type(self))
@@ -35,7 +38,10 @@ class Located:
         from copy import deepcopy
 
         made = memo[id(self)] = type(self).__new__(type(self))
-        made.__setstate__({name: deepcopy(value, memo) for name, value in _fields(self).items()})
+        fields = _fields(self).items()
+        made.__setstate__(
+            {name: held if name in self._shared else deepcopy(held, memo) for name, held in fields}
+        )
         return made
 
     def __reduce_ex__(self, _: Any) -> tuple[Any, ...]:
@@ -44,6 +50,28 @@ class Located:
     def __setstate__(self, fields: Mapping[str, Any]) -> None:
         for name, value in fields.items():
             setattr(self, name, value)
+
+
+class Located(Copied):
+    """An object with the code that made it, which copies keep, and of which a pickle keeps the line."""
+
+    __slots__ = ()
+
+
+class PassedOn(NamedTuple):
+    """What a file has in place of its client once it was pickled.
+
+    Attributes:
+        url: The server's address, without credentials.
+        file_url: The file's.
+    """
+
+    url: str
+    file_url: str
+
+    def url_of(self, _: object) -> str:
+        """The file's address."""
+        return self.file_url
 
 
 def _fields(value: object) -> dict[str, Any]:

@@ -6,10 +6,11 @@ Texts of servers and files become HTML here alone, escaped.
 from __future__ import annotations
 
 from binascii import b2a_base64
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Final, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 if TYPE_CHECKING:
+    from .errors import ComfyflowError
     from .output_file import NodeOutput, OutputFile
     from .problem import Problem
 
@@ -20,6 +21,13 @@ class Printer(Protocol):
     def text(self, text: str) -> None:
         """Write a string."""
         ...
+
+
+_Fetched: TypeAlias = "dict[int, bytes | ComfyflowError]"
+"""What was fetched, by the id of the file's object; an error, where that failed."""
+
+_ReadShown: TypeAlias = "Callable[[Sequence[OutputFile], int], Sequence[bytes | ComfyflowError]]"
+"""What an `AsyncClient` has for files, each with at most that many bytes."""
 
 
 def pretty_text(self: object, printer: Printer, cycle: bool) -> None:  # noqa: ARG001  # IPython's
@@ -79,28 +87,14 @@ def _where(problem: Problem) -> str:
 
 
 def file_html(file: OutputFile) -> str:
-    """A file as a browser shows it, fetched for it; its name, where it is of neither kind.
-
-    A file of an `AsyncClient` is fetched by ``await file.aread()``; only its name is shown.
-    """
-    from .errors import ComfyflowError
-
-    kind = file.media_type
-    if kind not in _SHOWN:
-        return text_html(file)
-    try:
-        data = file.bytes()
-    except (ComfyflowError, FileNotFoundError) as error:
-        return text_html(f"{file}: {error}")
-    if len(data) > LARGEST_SHOWN:
-        return text_html(_NOT_SHOWN.format(name=file.annotated_name, size=len(data)))
-    coded = b2a_base64(data, newline=False).decode("ascii")
-    return _ELEMENTS[_SHOWN[kind]].format(name=_escaped(file.annotated_name), kind=kind, data=coded)
+    """A file as a browser shows it, fetched for it; its name, where it is of neither kind."""
+    return _file_html(file, _fetched([file]))
 
 
 def output_html(output: NodeOutput) -> str:
     """What a node gave: its files and its texts."""
-    return "".join(_parts(output, _MOST_FILES)) or text_html(repr(output))
+    shown = output.files[:_MOST_FILES]
+    return "".join(_parts(output, len(shown), _fetched(shown))) or text_html(repr(output))
 
 
 def outputs_html(outputs: Mapping[str, NodeOutput], otherwise: str) -> str:
@@ -111,19 +105,51 @@ def outputs_html(outputs: Mapping[str, NodeOutput], otherwise: str) -> str:
         otherwise: What to show if there is nothing.
     """
     left, parts = _MOST_FILES, list[str]()
+    fetched = _fetched([file for output in outputs.values() for file in output.files][:_MOST_FILES])
     for node_id, output in outputs.items():
-        found = _parts(output, left)
+        found = _parts(output, left, fetched)
         left = max(0, left - len(output.files))
         parts += [f"<div><b>#{_escaped(node_id)}</b></div>", *found] if found else []
     return "".join(parts) or text_html(otherwise)
 
 
-def _parts(output: NodeOutput, most: int) -> list[str]:
+def _parts(output: NodeOutput, most: int, fetched: _Fetched) -> list[str]:
     """The files of an output, up to a limit, and its text."""
-    parts = [file_html(file) for file in output.files[:most]]
+    parts = [_file_html(file, fetched) for file in output.files[:most]]
     rest = len(output.files) - len(parts)
     if rest:
         parts.append(text_html(f"… {rest} more files"))
     if output.text:
         parts.append(text_html(output.text))
     return parts
+
+
+def _fetched(files: Sequence[OutputFile]) -> _Fetched:
+    """The files of clients that fetch them otherwise than by ``bytes()``, all of a client at once."""
+    groups: dict[int, tuple[_ReadShown, list[OutputFile]]] = {}
+    for file in files:
+        read: _ReadShown | None = getattr(file._source, "_read_shown", None)
+        if read is not None and file.media_type in _SHOWN and not file.loaded:
+            groups.setdefault(id(file._source), (read, []))[1].append(file)
+    found: _Fetched = {}
+    for read, group in groups.values():
+        found.update(zip(map(id, group), read(group, LARGEST_SHOWN), strict=True))
+    return found
+
+
+def _file_html(file: OutputFile, fetched: _Fetched) -> str:
+    from .errors import ComfyflowError
+
+    kind = file.media_type
+    if kind not in _SHOWN:
+        return text_html(file)
+    try:
+        data = fetched[id(file)] if id(file) in fetched else file.bytes()
+    except ComfyflowError as error:
+        data = error
+    if not isinstance(data, bytes):
+        return text_html(f"{file}: {data}")
+    if len(data) > LARGEST_SHOWN:
+        return text_html(_NOT_SHOWN.format(name=file.annotated_name, size=len(data)))
+    coded = b2a_base64(data, newline=False).decode("ascii")
+    return _ELEMENTS[_SHOWN[kind]].format(name=_escaped(file.annotated_name), kind=kind, data=coded)

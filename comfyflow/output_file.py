@@ -14,9 +14,10 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from posixpath import splitext
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from .json_types import array_or_empty, is_array, is_object, text_or_empty, texts_in
+from .located import Copied, PassedOn
 from .saved_file import SavedFile
 
 if TYPE_CHECKING:
@@ -47,8 +48,10 @@ class FileSource(Protocol):
         ...
 
 
-class OutputFile:
+class OutputFile(Copied):
     """One file that a node has written on the server.
+
+    A copy has the same client; a pickle has none, and of the bytes only what is `loaded`.
 
     Args:
         name: The file's name on the server.
@@ -63,6 +66,7 @@ class OutputFile:
     """
 
     __slots__ = ("_data", "_source", "info", "key", "name", "node_id", "prompt_id", "subfolder", "type")
+    _shared: ClassVar[frozenset[str]] = frozenset({"_source"})
 
     def __init__(
         self,
@@ -84,7 +88,7 @@ class OutputFile:
         self.node_id: str = node_id
         self.prompt_id: str = prompt_id
         self.info: Mapping[str, Any] = info or {}
-        self._source = source
+        self._source: FileSource | PassedOn | None = source
         self._data = data
 
     @property
@@ -113,8 +117,9 @@ class OutputFile:
 
         Raises:
             DownloadError: It did not arrive in full.
-            ClientError: The server no longer has it, or the file belongs to an `AsyncClient`:
-                there, ``await file.aread()``.
+            ClientError: The server no longer has it, or the file belongs to an `AsyncClient`
+                (there, ``await file.aread()``) or, after it was pickled, to no client at all
+                (there, ``client.read(file)``).
         """
         if self._data is not None:
             return self._data
@@ -184,9 +189,22 @@ class OutputFile:
         return saved.path
 
     def _fetcher(self) -> FileSource:
-        if self._source is None:
-            raise FileNotFoundError(f"{self.name} has no client to fetch it with")
-        return self._source
+        source = self._source
+        if source is not None and not isinstance(source, PassedOn):
+            return source
+        from .errors import ClientError
+
+        why, first = ("was pickled, so it ", "read or save files before that, or ") if source else ("", "")
+        error = ClientError(
+            f"{self.name} {why}has no client to fetch it with: {first}call client.read(file) or "
+            f"client.save(file, path) of a client for {(source and source.url) or 'its server'}"
+        )
+        raise error.of_prompt(self.prompt_id) if self.prompt_id else error
+
+    def _pickled(self) -> Mapping[str, Any]:
+        source = self._source
+        passed = source is None or isinstance(source, PassedOn)
+        return {"_source": source if passed else PassedOn(getattr(source, "url", ""), self.url)}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, OutputFile) and other._identity == self._identity
@@ -252,7 +270,7 @@ class Model3DFile(OutputFile):
     __slots__ = ()
 
 
-class NodeOutput:
+class NodeOutput(Copied):
     """What one node gave.
 
     Args:

@@ -36,6 +36,7 @@ _REASONS: Final = 3
 """How many problems of a value are reported."""
 _SELF_EVIDENT: Final = frozenset(
     {
+        "arguments_type",
         "bool_parsing",
         "enum",
         "float_parsing",
@@ -139,9 +140,10 @@ class Parameter:
         except ValidationError:
             if text == "null":
                 return self._json_adapter.validate_json(text)
-            whole = text.lstrip()[:1] == "[" or not self.annotation.collects
-            if as_json is not None and whole and self._has_parts and not _is_no_json(as_json):
-                raise as_json from None
+            if as_json is not None and self._has_parts:
+                whole = text.lstrip()[:1] == "[" or not self.annotation.collects
+                if whole or _is_no_json(as_json):
+                    raise as_json from None
             raise
 
     @property

@@ -201,6 +201,9 @@ def test_the_servers_commands(command: Command, server: Simulator, script: str, 
     target = tmp_path / "seen.png"
     assert command("view", written.name, *words, "-o", str(target)).code == 0
     assert target.read_bytes() == written.read_bytes()
+    shown = [sys.executable, "-m", "comfyflow", "view", written.name, *words, "-o", "-"]
+    assert subprocess.run(shown, capture_output=True, cwd=tmp_path).stdout == written.read_bytes()
+    assert not (tmp_path / "-").exists()
     assert command("upload", str(target), *words).out.strip() == "seen.png"
     assert "checkpoints" in command("models", *words).out
     assert command("models", "checkpoints", *words, "--json").code == 0
@@ -209,7 +212,7 @@ def test_the_servers_commands(command: Command, server: Simulator, script: str, 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="it is sent as a signal")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", None)])
 def test_ctrl_c_cancels_the_prompt_on_the_server(script: str, number: signal.Signals) -> None:
     with Simulator() as server:
         server.simulate("EmptyImage", lambda **_inputs: time.sleep(4))

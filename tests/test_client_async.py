@@ -168,3 +168,26 @@ def test_a_client_of_a_loop_that_still_runs_is_not_closed_from_another() -> None
     with Simulator() as server:
         client = AsyncClient(server.url)
         asyncio.run(work(server.url))
+
+
+def test_a_loop_of_another_library_is_refused_in_one_sentence() -> None:
+    """As under trio: what is awaited runs, and asyncio has no loop."""
+
+    async def work() -> object:
+        async with AsyncClient("http://127.0.0.1:9") as client:
+            clients.append(client)
+            return await client.run(prompt())
+
+    async def listen() -> None:
+        async with AsyncClient("http://127.0.0.1:9") as client:
+            async for _ in client.events():
+                raise AssertionError("there is no server")
+
+    clients: list[AsyncClient] = []
+    for use in (work, listen):
+        with pytest.raises(
+            ClientError, match="needs asyncio, and no event loop of asyncio runs here"
+        ) as caught:
+            use().send(None)
+        assert caught.value.__suppress_context__
+    assert clients[0].closed

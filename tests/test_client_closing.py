@@ -57,6 +57,17 @@ def test_a_closed_client_says_so(server: Simulator, kind: str) -> None:
         assert list(client.events(5)) == []
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_prompt_that_a_closed_client_did_not_send_has_no_id(server: Simulator, kind: str) -> None:
+    with connected(kind, server.url) as client:
+        client.run(prompt())
+        client.close()
+        for send in (client.run, client.submit):
+            with pytest.raises(ClientError, match=r"this client is closed; make a new one$") as caught:
+                send(prompt())
+            assert caught.value.prompt_id is None
+
+
 def test_a_file_that_is_fetched_after_closing_says_when_to_fetch_it(
     server: Simulator, tmp_path: Path
 ) -> None:

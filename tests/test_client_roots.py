@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -142,6 +142,43 @@ def test_a_root_that_is_bypassed_gives_nothing(client: Any) -> None:
     assert [output.text for output in result.outputs.values()] == ["a"]
     with pytest.raises(GraphError, match="bypassed"):
         _ = result.output
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda result: [*result],
+        list,
+        lambda result: "2" in result,
+        lambda result: SaveImage in result,
+    ],
+)
+def test_a_result_is_no_list(client: Any, use: Callable[[Any], object]) -> None:
+    with pytest.raises(
+        TypeError, match=r"a Result .*: result\.files has all files, result\.output the output of"
+    ):
+        use(client.run(picture()))
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        (0, "0"),
+        (slice(None), r"slice\(None"),
+        (None, "None"),
+        (SaveImage, "the class SaveImage"),
+        (("2",), "'2'"),
+    ],
+)
+def test_a_key_of_a_result_is_a_node(client: Any, key: Any, shown: str) -> None:
+    result = client.run(picture())
+    wanted = rf"takes a node of the workflow, or a node's id as a string, not .?{shown}"
+    with pytest.raises(NodeUsageError, match=wanted) as error:
+        result[key]
+    assert isinstance(error.value, TypeError)
+    assert isinstance(error.value, GraphError)
+    with pytest.raises(NodeUsageError, match=wanted):
+        client.attach(result.prompt_id).result()[key]
 
 
 # Resolvers

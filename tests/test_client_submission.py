@@ -9,11 +9,19 @@ from typing import Any
 import pytest
 
 from comfyflow.client.flow import Answer, Request
+from comfyflow.client.http import closed
 from comfyflow.client.options import RunSettings
 from comfyflow.client.run import Run
 from comfyflow.client.running import Started, start
 from comfyflow.client.submission import QueuedPrompt, Submission, read_refusal, submit
-from comfyflow.errors import PromptError, PromptRejected, ServerError, ServerUnreachable, WaitTimeout
+from comfyflow.errors import (
+    ClientError,
+    PromptError,
+    PromptRejected,
+    ServerError,
+    ServerUnreachable,
+    WaitTimeout,
+)
 from comfyflow.problem import Place, Problem
 from comfyflow.source import Source
 from tests.flows import World, answer
@@ -260,3 +268,21 @@ def test_only_a_class_that_was_unknown_is_put_back() -> None:
     (problem,) = refused.value.report.errors
     assert problem.class_type == "EmptyImag"
     assert refused.value.report._subject.class_type("9") == "SaveImage"
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_client_that_is_closed_before_a_prompt_is_sent_names_none(before: int) -> None:
+    """One that is closed before it is sent again names it: the server may have got the first."""
+    posts = [0]
+
+    def respond(request: Request) -> Answer:
+        if request.method == "GET":
+            return answer({"queue_running": [], "queue_pending": []} if request.path == "/api/queue" else {})
+        posts[0] += 1
+        if posts[0] <= before:
+            raise ServerUnreachable("it broke off")
+        raise closed(request)
+
+    with pytest.raises(ClientError, match="this client is closed; make a new one") as caught:
+        queued(respond)
+    assert caught.value.prompt_id == ("its-id" if before else None)

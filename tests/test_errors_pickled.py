@@ -74,10 +74,14 @@ def test_an_error_is_the_same_in_another_process(
         assert getattr(other, name, None) == getattr(error, name, None)
 
 
-def test_the_result_of_a_part_stays_with_its_client() -> None:
+def test_the_result_of_a_part_that_cannot_be_pickled_is_not_promised() -> None:
     error: Any = made(errors.PartialSuccess)
-    assert error.result is not None
+    error.result = "a result"
+    assert pickled(error).result == "a result"
+    assert "`result`" in str(pickled(error))
+    error.result = lambda: "no result that can be pickled"
     assert pickled(error).result is None
+    assert str(pickled(error)) == "a part (prompt a-b)"
 
 
 class Full(errors.ComfyflowError, OSError):

@@ -300,6 +300,18 @@ def test_command_lock(command: Command, files: Path) -> None:
     assert "c.safetensors" in (files / "other.lock").read_text()
 
 
+def test_command_lock_prints_a_lock(command: Command, files: Path) -> None:
+    run = command("lock", "a.json", "--object-info", "info.json", "-o", "-")
+    assert (run.code, run.out) == (0, TEXT.replace('["a.json", "b.json"]', '["a.json"]'))
+    assert run.err.startswith("locked: 3 node classes of ComfyUI 0.27.0, for 1 workflow\n")
+    assert not (files / "-").exists()
+    run = command("lock", "a.json", "--object-info", "info.json", "-o", "-", "--check")
+    assert (run.code, run.err) == (
+        2,
+        "comfyflow: --check compares with a lock file, and -o - is standard output\n",
+    )
+
+
 def test_command_lock_in_trouble(command: Command, files: Path) -> None:
     (files / "a.json").write_text('{"1": {"class_type": "Gone", "inputs": {}}}')
     run = command("lock", "a.json", "--object-info", "info.json")

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import sys
+import threading
+import time
 from collections.abc import Callable
 from html.parser import HTMLParser
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
+import httpx
 import pytest
 
 from comfyflow import AsyncClient, Client, notebook, validate_prompt
+from comfyflow.client import apart
+from comfyflow.client.flow import Answer, Flow, Forward, Request
 from comfyflow.client.notebook_progress import notebook_progress
 from comfyflow.client.run_event import NodeProgress, RunEvent, RunNode, RunQueued
 from comfyflow.diff import diff
@@ -25,6 +32,7 @@ from comfyflow.output_file import ImageFile, NodeOutput, OutputFile
 from comfyflow.schema import Schema
 from comfyflow.simulator import Simulator
 from tests.simulated import NODES, SAVE
+from tests.web_server import web_server
 
 SCHEMA = Schema(NODES, "0.27.0")
 WRONG = {"1": {"class_type": "ImageInvrt", "inputs": {}}, **{key: SAVE[key] for key in ("2", "9")}}
@@ -258,3 +266,111 @@ def test_a_bar_shows_steps_and_escapes_names(monkeypatch: pytest.MonkeyPatch) ->
     assert "2 before it" in cell.shown[0]
     assert 'value="3" max="20"' in cell.shown[1]
     assert Tags(cell.shown[1]).found == ["progress"]
+
+
+async def shown_awaited(url: str) -> str:
+    """What a cell shows that awaits a run."""
+    async with AsyncClient(url) as client:
+        result = await client.run(SAVE, timeout=30)
+        tasks = asyncio.all_tasks()
+        found = html(result)
+        assert asyncio.all_tasks() == tasks
+        await client.queue()  # its own connections are as they were
+        return found
+
+
+def test_a_result_of_an_async_client_shows_its_pictures() -> None:
+    with Simulator(NODES) as server:
+        found = asyncio.run(shown_awaited(server.url))
+    assert "img" in Tags(found).found
+    assert not [thread for thread in threading.enumerate() if thread.name == "comfyflow-files"]
+
+
+def test_outputs_and_files_of_an_async_client_are_shown_too() -> None:
+    async def cell(url: str) -> tuple[str, str]:
+        async with AsyncClient(url) as client:
+            result = await client.run(SAVE, timeout=30)
+            return html(result["9"]), html(result.files[0])
+
+    with Simulator(NODES) as server:
+        for found in asyncio.run(cell(server.url)):
+            assert "img" in Tags(found).found
+
+
+class Picture(BaseHTTPRequestHandler):
+    """A server with one picture, which notes how it is asked."""
+
+    asked: ClassVar[list[dict[str, str]]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append({name.lower(): value for name, value in self.headers.items()})
+        self.send_response(200)
+        self.send_header("Content-Length", "3")
+        self.end_headers()
+        self.wfile.write(b"PNG")
+
+
+def test_what_is_shown_is_fetched_with_the_credentials_hooks_and_cookies_of_its_client() -> None:
+    hooked: list[str] = []
+
+    async def hook(request: httpx.Request) -> None:
+        hooked.append(request.url.path)
+
+    with web_server(Picture) as url:
+        client = AsyncClient(url, bearer="secret", event_hooks={"request": [hook]})
+        client._driver._http.cookies.set("session", "1", domain="127.0.0.1")
+        assert "base64,UE5H" in html(ImageFile("a.png", source=client))
+    assert hooked == ["/api/view"]
+    assert Picture.asked[-1]["authorization"] == "Bearer secret"
+    assert Picture.asked[-1]["cookie"] == "session=1"
+
+
+def test_what_a_closed_async_client_gave_is_not_shown() -> None:
+    async def cell(url: str) -> Any:
+        async with AsyncClient(url) as client:
+            return await client.run(SAVE, timeout=30)
+
+    with Simulator(NODES) as server:
+        found = html(asyncio.run(cell(server.url)))
+    assert "this client is closed" in found
+
+
+def test_a_server_that_does_not_answer_does_not_hold_a_notebook_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apart, "SECONDS", 0.5)
+    file = ImageFile("a.png")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+
+        async def cell() -> tuple[str, float]:
+            async with AsyncClient(f"http://127.0.0.1:{silent.getsockname()[1]}") as client:
+                files = [ImageFile(f"{number}.png", source=client) for number in range(9)]
+                began = time.monotonic()
+                return html(NodeOutput(extra=tuple(files))), time.monotonic() - began
+
+        found, seconds = asyncio.run(cell())
+    assert seconds < 3
+    assert found.count("did not arrive within 0.5 s") + found.count("no answer within 0.5 s") == 9
+    assert not [thread for thread in threading.enumerate() if thread.name == "comfyflow-files"]
+    assert "has no client" in html(file)
+
+
+def test_a_large_file_of_an_async_client_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notebook, "LARGEST_SHOWN", 30)
+    with Simulator(NODES) as server:
+        found = asyncio.run(shown_awaited(server.url))
+    assert "it has more than 30 bytes, too many to show here" in found
+
+
+def test_a_transport_of_an_async_client_is_not_used_in_another_loop() -> None:
+    transport = httpx.MockTransport(lambda request: httpx.Response(200))
+    client = AsyncClient(transport=transport)
+    assert "was given a transport" in html(ImageFile("a.png", source=client))
+
+
+def test_an_error_while_a_file_is_fetched_is_raised_where_it_is_shown() -> None:
+    def broken(request: Request, forward: Forward) -> Flow[Answer]:
+        raise ZeroDivisionError("of the user")
+        yield from forward(request)
+
+    client = AsyncClient("http://127.0.0.1:9", middleware=[broken])
+    with pytest.raises(ZeroDivisionError, match="of the user"):
+        html(ImageFile("a.png", source=client))

@@ -44,6 +44,13 @@ result.output.images[0]
 
 diff(Workflow(made).graph, Workflow(SaveImage(images=EmptyImage(), filename_prefix="x")).graph)
 
+from comfyflow import AsyncClient
+awaited = AsyncClient(server.url)
+await awaited.run(made)
+
+(await awaited.run(made)).files[0]
+
+await awaited.close()
 client.close()
 server.stop()
 """.strip().split("\n\n")
@@ -63,7 +70,7 @@ def test_a_notebook_shows_what_it_builds_and_runs(tmp_path: Path, monkeypatch: p
     for cell in book.cells:
         results = [output for output in cell.outputs if output.output_type == "execute_result"]
         shown.append(results[0].data if results else {})
-    _, picture, graph, report, running, result, image, difference, _ = shown
+    _, picture, graph, report, running, result, image, difference, awaited, again, _ = shown
     assert picture["image/svg+xml"].startswith("<svg")
     assert "Invert Image" in picture["image/svg+xml"]
     assert graph["image/svg+xml"].startswith("<svg")
@@ -71,6 +78,8 @@ def test_a_notebook_shows_what_it_builds_and_runs(tmp_path: Path, monkeypatch: p
     assert running["text/plain"] == "True"
     assert "data:image/png;base64," in result["text/html"]
     assert "data:image/png;base64," in image["text/html"]
+    assert "data:image/png;base64," in awaited["text/html"]
+    assert "data:image/png;base64," in again["text/html"]
     bars = [
         output.data["text/html"] for output in book.cells[5].outputs if output.output_type == "display_data"
     ]

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from comfyflow.embedded_text import embedded_texts, embedded_values
-from comfyflow.errors import DownloadError, SaveError
+from comfyflow.errors import ClientError, DownloadError, SaveError
 from comfyflow.output_file import (
     AudioFile,
     AudioOutput,
@@ -174,7 +174,7 @@ def test_files_through_their_client(tmp_path: Path) -> None:
     assert one.save(tmp_path / "deep" / "b.png").read_bytes() == b"a.png"
     assert one.url == "http://host/s/a.png"
     assert not one.loaded
-    with pytest.raises(FileNotFoundError, match="has no client"):
+    with pytest.raises(ClientError, match="has no client"):
         ImageFile("a.png").bytes()
 
 

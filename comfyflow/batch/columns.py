@@ -179,11 +179,14 @@ class ParameterColumns:
         ending = [name for name in self._parameters if name.endswith("seed")]
         if len(ending) == 1:
             return self.column(ending[0])
-        known = ", ".join(ending or self._parameters) or "none"
-        what = "are several seeds" if ending else "is not a seed"
-        raise ParameterError(
-            "seed", f"is not a parameter, and there {what}; name one: NAME=COUNT, of {known}"
-        )
+        reason = "is not a parameter of the workflow"
+        if ending:
+            reason += f", but {' and '.join(ending)} are; name one as NAME=COUNT"
+        elif self._parameters:
+            reason += f"; name the one to vary as NAME=COUNT (parameters: {', '.join(self._parameters)})"
+        else:
+            reason += ", which has none"
+        raise ParameterError("seed", reason)
 
 
 def columns_of(given: WorkflowFunction[..., Any] | Parameters | Columns) -> Columns:

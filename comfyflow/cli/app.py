@@ -7,7 +7,9 @@ only the one that is called is imported, and to list them none is.
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
+import sys
 import threading
 from collections.abc import Generator
 from importlib import import_module
@@ -18,7 +20,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from .._version import __version__
-from . import INTERRUPTED, UNREAD, stop_writing
+from . import ENDING, INTERRUPTED, UNREAD, stop_writing
 
 
 class _Listed(NamedTuple):
@@ -77,20 +79,29 @@ COMMANDS: Final = {
 
 @contextlib.contextmanager
 def _terminable() -> Generator[None]:
-    """Have SIGTERM, by which containers and services are ended, do what Ctrl-C does."""
+    """Have the signals of `ENDING` do what Ctrl-C does."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    shown = [stream for stream in (sys.stdout, sys.stderr) if stream.isatty()]
 
     def terminate(number: int, frame: FrameType | None) -> None:
+        for stream in shown:
+            if not stream.isatty():  # the terminal is gone: what is written to it would raise
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, stream.fileno())
+                os.close(nowhere)
         interrupt = signal.getsignal(signal.SIGINT)  # a shell has those in the background ignore it
         (interrupt if callable(interrupt) else signal.default_int_handler)(number, frame)
 
-    before = signal.signal(signal.SIGTERM, terminate)
+    # nohup has SIGHUP ignored.
+    taken = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, terminate) for number in taken}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Commands(click.Group):

@@ -275,13 +275,13 @@ async def _interruptible(made: Batch) -> Summary:
 
 @contextlib.contextmanager
 def _interrupts(made: Batch, loop: asyncio.AbstractEventLoop) -> Generator[None]:
-    """Make the first Ctrl-C end a batch cleanly, the second or SIGTERM immediately, the third as usual."""
+    """Make the first Ctrl-C end a batch cleanly, the second immediately, as SIGTERM, the third as usual."""
     times = 0
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         nonlocal times
         # SIGTERM is usually followed by SIGKILL: there is no time to wait for running rows.
-        times = max(times + 1, 2 if number == signal.SIGTERM else 1)
+        times = max(times + 1, 1 if number == signal.SIGINT else 2)
         if times == 1:
             say(
                 "comfyflow: no more rows are sent; Ctrl-C again cancels those already on servers",

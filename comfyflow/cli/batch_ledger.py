@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 import click
 
 from ..errors import ClientError, CommandError, LedgerError
-from .options import PATH, connection_options, credential_options, output_option
+from .options import PATH, connection_options, credential_options, file_only, output_option
 from .progress import write_line
 from .streams import say
 
@@ -287,7 +287,12 @@ _UNSHOWN_NAMED: Final = 5
 @click.command("contact-sheet", short_help="Show a batch's results on one page.")
 @ledger_argument
 @click.option(
-    "-o", "--output", metavar="FILE", type=PATH, help="The page to write; its name must end with .html."
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=PATH,
+    callback=file_only,
+    help="The page to write; its name must end with .html.",
 )
 @click.option("--x", metavar="NAME", help="The parameter whose values become the columns.")
 @click.option("--y", metavar="NAME", help="The parameter whose values become the rows.")

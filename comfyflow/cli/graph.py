@@ -10,7 +10,7 @@ import click
 from ..errors import ConversionError
 from ..picture import Theme
 from . import PROBLEMS
-from .options import converting_options, given_schema, schema_options
+from .options import converting_options, file_only, given_schema, schema_options
 from .streams import say, shown_name
 from .workflow_command import WorkflowCommand, target_argument
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     required=True,
     type=click.Path(path_type=Path),
+    callback=file_only,
     help="The file to write: .svg, .html, .png, .mmd or .dot.",
 )
 @schema_options

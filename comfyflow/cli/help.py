@@ -25,7 +25,7 @@ EXIT_CODES: Final = {
     UNUSABLE: "the check could not run: a bad file, a bad option, no server",
     FAILED: "the run failed on the server",
     TIMED_OUT: "the timeout has passed",
-    INTERRUPTED: "Ctrl-C or SIGTERM",
+    INTERRUPTED: "Ctrl-C, SIGTERM or SIGHUP",
     UNREAD: "the output's reader has gone",
 }
 """What each exit code means; a command's own help says more."""

@@ -12,6 +12,7 @@ from ..errors import CommandError
 from . import PROBLEMS
 from .options import (
     PATH,
+    file_or_screen,
     given_schema,
     json_text,
     object_info_option,
@@ -36,14 +37,22 @@ LOCK_FILE = Path("comfyflow.lock")
 
 @click.command("lock", cls=WorkflowCommand)
 @targets_argument
-@click.option("-o", "--output", metavar="FILE", type=PATH, default=LOCK_FILE, help="The lock file.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=PATH,
+    default=LOCK_FILE,
+    callback=file_or_screen,
+    help="The lock file; - is standard output.",
+)
 @schema_options
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if it is stale.")
 @click.pass_context
 def lock(
     context: click.Context,
     targets: tuple[str, ...],
-    output: Path,
+    output: Path | None,
     object_info: Path | None,
     server: str | None,
     stubs: str | None,
@@ -56,21 +65,24 @@ def lock(
     from ..lock import make_lock
     from .target import load_targets
 
+    if check and output is None:
+        raise CommandError("--check compares with a lock file, and -o - is standard output")
     files, words = split_targets(targets, context.args)
     schema = given_schema(server, object_info, stubs)
     loaded = load_targets(files, words, schema)
     schema = schema if schema is not None else _common_schema(loaded)
     made = make_lock({name: target.prompt for name, target in loaded.items()}, schema)
     text = made.to_text()
-    if check:
+    if check and output is not None:
         stale = not output.is_file() or output.read_bytes() != text.encode()
         say(f"{output} is {'stale' if stale else 'up to date'}\n{schema}")
         raise click.exceptions.Exit(PROBLEMS if stale else 0)
     write_text(text, output)
     plural = "" if len(loaded) == 1 else "s"
     say(
-        f"locked in {output}: {len(made.nodes)} node classes of ComfyUI {made.version}, "
-        f"for {len(loaded)} workflow{plural}\n{schema}"
+        f"locked{'' if output is None else f' in {output}'}: {len(made.nodes)} node classes of ComfyUI "
+        f"{made.version}, for {len(loaded)} workflow{plural}\n{schema}",
+        err=output is None,
     )
 
 

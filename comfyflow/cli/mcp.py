@@ -21,6 +21,7 @@ from ..configuration import named_server
 from ..errors import ComfyflowError, CommandError
 from ..extra import needing
 from ..parameters import Parameters
+from . import ENDING
 from .connection import chosen_server, simulated_server
 from .options import (
     PATH,
@@ -123,6 +124,8 @@ def mcp(
         raise CommandError("give --server or --simulate, not both")
     if port is None and (host != _HERE or hosts or agent_token is not None):
         raise CommandError("--host, --allow-host and --agent-token are for HTTP: give --http PORT too")
+    if port is None and sys.stdin is None:
+        raise CommandError("standard input is closed, and an agent writes to it; give --http PORT for HTTP")
     with contextlib.ExitStack() as stack:
         simulated = given_schema(None, object_info) if simulate and object_info is not None else None
         url = stack.enter_context(simulated_server(simulated)) if simulate else None
@@ -145,7 +148,9 @@ def mcp(
         if port is None:
             if threading.current_thread() is threading.main_thread():
                 # Nothing can interrupt the thread that waits for the client's next line.
-                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+                for number in ENDING:
+                    if signal.getsignal(number) is not signal.SIG_IGN:
+                        signal.signal(number, signal.SIG_DFL)
             anyio.run(agents.serve_stdio)
             return
         on_start = partial(click.echo, err=True)

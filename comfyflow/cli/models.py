@@ -15,7 +15,7 @@ from ..nearest import did_you_mean
 from . import PROBLEMS, UNUSABLE
 from .connection import connected
 from .options import PATH, complete_file, json_text, server_option
-from .streams import plain, say
+from .streams import can_ask, plain, say
 
 if TYPE_CHECKING:
     from ..client import Client
@@ -224,7 +224,7 @@ def _fetch(missing: Sequence[WantedModel], downloads: Downloads, yes: bool) -> N
         more = f" and {unknown} of unknown size" if unknown else ""
         total = f"{len(wanted)} file{'s' if len(wanted) > 1 else ''}, {readable(known)}{more}"
         if not yes:
-            if not sys.stdin.isatty():
+            if not can_ask():
                 raise CommandError(
                     f"cannot ask before downloading {total}: standard input is not a terminal; add --yes"
                 )

@@ -188,9 +188,20 @@ def complete_file(
     return [CompletionItem(incomplete, type="file")]
 
 
-def _file_or_screen(_context: click.Context, _option: click.Parameter, value: Path | None) -> Path | None:
+def file_or_screen(_context: click.Context, _option: click.Parameter, value: Path | None) -> Path | None:
     """The file to write; None for the screen, which ``-`` names too, as for input."""
     return None if value is not None and str(value) == "-" else value
+
+
+def file_only(_context: click.Context, _option: click.Parameter, value: Path | None) -> Path | None:
+    """The file to write, by a command that does not write to standard output.
+
+    Raises:
+        click.BadParameter: It is ``-``, which names standard output.
+    """
+    if value is not None and str(value) == "-":
+        raise click.BadParameter("- is standard output, which this command does not write to; name a file")
+    return value
 
 
 output_option: Final = click.option(
@@ -198,7 +209,7 @@ output_option: Final = click.option(
     "--output",
     metavar="FILE",
     type=PATH,
-    callback=_file_or_screen,
+    callback=file_or_screen,
     help="Write to this file instead of standard output.",
 )
 

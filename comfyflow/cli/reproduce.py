@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -27,7 +26,7 @@ from .options import (
     timeout_option,
 )
 from .sending import Dispatch
-from .streams import say
+from .streams import can_ask, say
 
 if TYPE_CHECKING:
     from ..client import Client
@@ -256,7 +255,7 @@ def _tell(trial: Trial, client: Client, *, quiet: bool) -> None:
 def _asked_for(trial: Trial, given: dict[str, str], as_json: bool) -> dict[str, str]:
     """Ask for missing input files on a terminal."""
     found: dict[str, str] = {}
-    if as_json or not sys.stdin.isatty():
+    if as_json or not can_ask():
         return found
     for file in _once(trial.missing):
         if file.reference not in given:

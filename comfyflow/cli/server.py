@@ -130,7 +130,13 @@ def download(prompt_id: str, server: str | None, out: Path) -> None:
     default="output",
     help="The server folder to read from.",
 )
-@click.option("-o", "--output", metavar="FILE", type=PATH, help="The file or folder to write to.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=PATH,
+    help="The file or folder to write to; - is standard output.",
+)
 def view(name: str, server: str | None, kind: Folder, output: Path | None) -> None:
     """Download one file from a server.
 
@@ -152,6 +158,9 @@ def view(name: str, server: str | None, kind: Folder, output: Path | None) -> No
                 f"it ({error.status}); `comfyflow history` lists what prompts produced; --type names "
                 f"another folder"
             ) from None
+    if str(output) == "-":
+        click.echo(data, nl=False)
+        return
     with SavedFile.at(output or Path(), filename) as saved:
         saved.partial.write_bytes(data)
     say(saved.path)

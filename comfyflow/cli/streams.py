@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -57,9 +58,26 @@ def given_file(text: str) -> tuple[Path | bytes, str]:
         text: A file, or ``-`` for standard input. A file of that name is ``./-``.
 
     Raises:
-        WorkflowFileError: Standard input gives more than the largest file may have.
+        WorkflowFileError: Standard input gives more than the largest file may have, or is closed.
     """
     return (_standard_input(), NAME) if text == STDIN else (Path(text), text)
+
+
+def can_ask() -> bool:
+    """Whether standard input is someone at a terminal."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def fill_closed_streams() -> None:
+    """Open what stands in place of streams that are closed, as those of some services are.
+
+    Otherwise Python has None for them, and the next socket or file gets their number.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, os.O_RDONLY if number == 0 else os.O_WRONLY)
+            if number != 0:  # where closed input is read, that is an error
+                setattr(sys, name, os.fdopen(opened, "w", encoding="utf-8"))
 
 
 def shown_name(target: str) -> str:
@@ -71,6 +89,8 @@ def _standard_input() -> bytes:
     from ..errors import WorkflowFileError
     from ..importer.workflow_file import LARGEST
 
+    if sys.stdin is None:
+        raise WorkflowFileError("standard input is closed, and - reads the workflow from it; name a file")
     data = bytearray()
     while chunk := sys.stdin.buffer.read(_CHUNK):
         data += chunk

@@ -211,9 +211,9 @@ class AsyncClient(AsyncParts):
         try:
             handle: AsyncHandle[Any] = await self._submit(target, resolver, settings, deadline.left, attempt)
             if on_event is not None:
-                async for event in handle.events(deadline.left):
+                async for event in handle._watch(deadline):
                     await self._driver.tell(on_event, event)
-            return await handle.result(deadline.left)
+            return await self._driver.drive(handle._result(deadline))
         except BaseException as interrupt:
             if cancels and interruption.is_interrupt(interrupt):
                 going_on = await self._driver.see_through(interruption.abandon(self._core, attempt))

@@ -9,15 +9,16 @@ import inspect
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import httpcore
 import httpx
 
 from ..client_options import ClientSettings
 from ..errors import ClientError
-from ..timeout import ended, finished, shielded, within
-from .connection import AsyncConnectSocket, AsyncWebSocket, ConnectionOptions, within_origin
+from ..timeout import ended, finished, shielded
+from .async_socket import AsyncSocketDriver
+from .connection import AsyncConnectSocket, ConnectionOptions
 from .core import Core
 from .flow import (
     Answer,
@@ -25,14 +26,9 @@ from .flow import (
     Effect,
     Flow,
     Gather,
-    OpenSocket,
-    Receive,
     Send,
     Sleep,
-    SocketEffect,
-    SocketFailure,
     Tell,
-    Transmit,
     Watch,
 )
 from .http import (
@@ -52,16 +48,9 @@ from .http import (
 from .loop_signal import LoopSignal, watch
 from .pace import Pace, pool_of
 from .waiting import next_call
-from .web_socket import Callbacks, socket_failure, socket_flow
-
-if TYPE_CHECKING:
-    from websockets.asyncio.client import ClientConnection
-
+from .web_socket import Callbacks
 
 T = TypeVar("T")
-
-
-_CLOSING_SECONDS: Final = 5.0
 
 
 _SENDING_SECONDS: Final = 0.5
@@ -115,6 +104,7 @@ class AsyncDriver:
     ) -> None:
         _spare_imports()
         self.core = core
+        self._settings = options
         self._options = ConnectionOptions(core, options)
         inner = transport or self._options.transport(httpx.AsyncHTTPTransport)
         self._http = httpx.AsyncClient(
@@ -158,6 +148,23 @@ class AsyncDriver:
         finally:
             flow.close()
 
+    def apart(self, core: Core) -> AsyncDriver:
+        """A driver for another event loop: with the same options and cookies, and its own connections.
+
+        Args:
+            core: The client; its hub is another than this one's.
+
+        Raises:
+            ClientError: This one was given a transport, which is its only connection.
+        """
+        if self._pool is None:
+            raise ClientError(
+                "an AsyncClient that was given a transport cannot be used in another event loop"
+            )
+        driver = AsyncDriver(core, self._settings, None)
+        driver._http.cookies.update(self._http.cookies)
+        return driver
+
     def start_socket(self) -> None:
         """Start opening the socket, unless it is open. Outside an event loop it waits for one.
 
@@ -175,9 +182,15 @@ class AsyncDriver:
         """Keep to one event loop: connections do not outlive theirs.
 
         Raises:
-            ClientError: This is another one.
+            ClientError: This is another one, or not one of asyncio.
         """
-        loop = asyncio.get_running_loop()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # what awaits is another library
+            raise ClientError(
+                "an AsyncClient needs asyncio, and no event loop of asyncio runs here, as under trio: run it "
+                'with asyncio (anyio: backend="asyncio"), or use Client in a thread'
+            ) from None
         if self._loop is loop:
             return
         if self._loop is not None:
@@ -188,6 +201,16 @@ class AsyncDriver:
                 "none"
             )
         self._loop = loop
+
+    def _nothing_runs(self) -> bool:
+        """Whether there are neither tasks nor connections: the loop has ended, or there has been none."""
+        if self._loop is not None:
+            return self._loop.is_closed()
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return True
+        return False
 
     def _start(self) -> None:
         self._socket.start()
@@ -229,7 +252,7 @@ class AsyncDriver:
         Raises:
             ClientError: This is not the client's event loop, which has not ended.
         """
-        if self._loop is not None and self._loop.is_closed():  # its tasks and connections ended with it
+        if self._nothing_runs():
             self.core.hub.close()
             return
         self._belong()
@@ -382,121 +405,3 @@ def _close_abandoned(driver: AsyncDriver) -> None:
     task = asyncio.get_running_loop().create_task(driver.close())
     _CLOSING.add(task)
     task.add_done_callback(_CLOSING.discard)
-
-
-class AsyncSocketDriver:
-    """The WebSocket, read by its own task.
-
-    Args:
-        core: The client.
-        options: How to connect.
-        connect: Opens sockets instead of websockets.
-    """
-
-    def __init__(self, core: Core, options: ConnectionOptions, connect: AsyncConnectSocket | None) -> None:
-        self._core = core
-        self._options = options
-        self._connect = connect
-        self._connection: AsyncWebSocket | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._closing: set[asyncio.Task[None]] = set()
-        self._opening = False
-
-    def start(self) -> None:
-        """Start the task, unless it runs."""
-        if self._task is None and not self._core.hub.stop.is_set():
-            self._task = asyncio.get_running_loop().create_task(self._run(), name="comfyflow-socket")
-
-    def hang_up(self) -> None:
-        """Break the connection; the task reopens it."""
-        if self._connection is not None:
-            task = asyncio.get_running_loop().create_task(_close(self._connection))
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
-
-    async def close(self) -> None:
-        """End the task. One that is closing its connection may finish, so that nothing is left."""
-        task = self._task
-        if task is None:
-            return
-        self.hang_up()
-        if not self._opening:
-            await asyncio.wait({task}, timeout=_CLOSING_SECONDS)
-        task.cancel()
-        await asyncio.gather(task, *self._closing, return_exceptions=True)
-
-    async def _run(self) -> None:
-        flow = socket_flow(self._core)
-        try:
-            effect = next(flow)
-            while True:
-                try:
-                    value = await self._perform(effect)
-                except SocketFailure as failure:
-                    effect = flow.throw(failure)
-                else:
-                    effect = flow.send(value)
-        except StopIteration:
-            return
-
-    async def _perform(self, effect: SocketEffect) -> Any:
-        if isinstance(effect, Watch):
-            return await watch(effect.signal, effect.seconds)
-        try:
-            if isinstance(effect, Receive):
-                return await self._received(effect.seconds)
-            if isinstance(effect, OpenSocket):
-                return await self._open()
-            if isinstance(effect, Transmit):
-                return await self._open_connection().send(effect.text)
-            return await self._hang_up()
-        except Exception as error:
-            foreign = self._connect is not None
-            failure = socket_failure(error, foreign, asyncio.TimeoutError)  # not an OSError before 3.11
-            if failure is None or failure is error:
-                raise
-            raise failure from (error if foreign else None)
-
-    async def _received(self, seconds: float | None) -> str | bytes:
-        coming = self._open_connection().recv()
-        if seconds is None:
-            return await coming
-        try:
-            return await within(coming, seconds)
-        except asyncio.TimeoutError:  # another class before Python 3.11
-            raise SocketFailure("the server sent no greeting") from None
-
-    async def _open(self) -> None:
-        self._opening = True
-        try:
-            connection = self._connection = await self._opened()
-        finally:
-            self._opening = False
-        if self._core.hub.stop.is_set():
-            await connection.close()
-
-    async def _opened(self) -> AsyncWebSocket:
-        if self._connect is not None:
-            return await self._connect(self._options.socket_request(self._core))
-        from websockets.asyncio.client import connect
-
-        connection: ClientConnection = await within_origin(connect, self._core.address)(
-            **self._options.socket(self._core)
-        )
-        return connection
-
-    async def _hang_up(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.close()
-
-    def _open_connection(self) -> AsyncWebSocket:
-        if self._connection is None:
-            raise SocketFailure("the socket is closed")
-        return self._connection
-
-
-async def _close(connection: AsyncWebSocket) -> None:
-    """Close a connection; if it cannot be closed it is broken, and the receiver will notice."""
-    with contextlib.suppress(Exception):
-        await connection.close()

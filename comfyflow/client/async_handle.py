@@ -10,7 +10,7 @@ from .base import BaseHandle
 from .options import DEFAULT_TIMEOUT
 from .run_event import Outcome, RunDone, RunEvent
 from .running import RunStatus
-from .waiting import Wait
+from .waiting import Deadline, Wait
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -51,7 +51,7 @@ class AsyncHandle(BaseHandle[T_co]):
         """
         return await self._driver.drive(self._result(timeout))
 
-    async def events(self, timeout: float | None = DEFAULT_TIMEOUT) -> AsyncIterator[RunEvent]:
+    def events(self, timeout: float | None = DEFAULT_TIMEOUT) -> AsyncIterator[RunEvent]:
         """Yield the prompt's events from its beginning; the last one is `RunDone`.
 
         Args:
@@ -61,6 +61,9 @@ class AsyncHandle(BaseHandle[T_co]):
             WaitTimeout: The time is up. The prompt keeps running.
             ServerUnreachable: The server has been unreachable for too long.
         """
+        return self._watch(timeout)
+
+    async def _watch(self, timeout: float | Deadline | None) -> AsyncIterator[RunEvent]:
         feed = self._run.feed_for(self._core.new_signal())
         waiting = Wait(self._core, self._run, timeout)
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, TypeVar, cast, overload
 
@@ -24,7 +24,7 @@ from .routes.file_routes import fetch, read, view_url
 from .routes.node_class_routes import whole_schema
 from .run_event import Outcome
 from .running import RunStatus, Started, cancel, status
-from .waiting import Wait, require_socket
+from .waiting import Deadline, Wait, require_socket
 from .web_socket import Callbacks, Subscription
 
 if TYPE_CHECKING:
@@ -353,6 +353,12 @@ class AsyncParts(BaseClient):
         """For `OutputFile.save`, which cannot await: refuses."""
         raise ClientError(f"{file.name} belongs to an AsyncClient: write `await file.asave(path)`")
 
+    def _read_shown(self, files: Sequence[OutputFile], largest: int) -> list[bytes | ClientError]:
+        """For notebooks, which cannot await: see `read_apart`."""
+        from .apart import read_apart
+
+        return read_apart(self._driver, files, largest)
+
     async def _aread_file(self, file: OutputFile) -> bytes:
         """For `OutputFile.aread`."""
         return await self._driver.drive(read(self._core, file))
@@ -462,7 +468,7 @@ class BaseHandle(Generic[T_co]):
         """How it ended; None while it is not known to have ended."""
         return self._run.outcome
 
-    def _result(self, timeout: float | None) -> Flow[T_co]:
+    def _result(self, timeout: float | Deadline | None) -> Flow[T_co]:
         outcome = yield from Wait(self._core, self._run, timeout).outcome()
         error = error_of_outcome(self._run, outcome)
         if error is not None:

@@ -194,9 +194,9 @@ class Client(BlockingParts):
         try:
             handle: Handle[Any] = self._submit(target, resolver, settings, deadline.left, attempt)
             if on_event is not None:
-                for event in handle.events(deadline.left):
+                for event in handle._watch(deadline):
                     self._driver.tell(on_event, event)
-            return handle.result(deadline.left)
+            return self._driver.drive(handle._result(deadline))
         except BaseException as interrupt:
             if cancels and interruption.is_interrupt(interrupt):
                 going_on = self._driver.see_through(interruption.abandon(self._core, attempt))

@@ -190,7 +190,7 @@ class Core:
         self.disk: CacheFolder = CacheFolder(None)
         """The cache that is kept between runs."""
         self.schemas: dict[str | None, tuple[float, Schema]] = {}
-        self.hub: Final = Hub(new_signal, self.clock)
+        self.hub: Hub = Hub(new_signal, self.clock)
         self.cache: Final = AnswerCache(cache_seconds, clock, lambda: self.hub.connections)
 
     def within(self, seconds: float | None) -> Core:

@@ -11,7 +11,7 @@ from .blocking_driver import BlockingDriver
 from .options import DEFAULT_TIMEOUT
 from .run_event import Outcome, RunDone, RunEvent
 from .running import RunStatus
-from .waiting import Wait
+from .waiting import Deadline, Wait
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -62,6 +62,9 @@ class Handle(BaseHandle[T_co]):
             WaitTimeout: The time is up. The prompt keeps running.
             ServerUnreachable: The server has been unreachable for too long.
         """
+        return self._watch(timeout)
+
+    def _watch(self, timeout: float | Deadline | None) -> Iterator[RunEvent]:
         feed = self._run.feed_for(self._core.new_signal())
         waiting = Wait(self._core, self._run, timeout)
         try:

@@ -365,7 +365,9 @@ def closed(request: Request, *, begun: bool = False) -> ClientError:
     told = f"{request.label}: this client is closed; make a new one"
     if begun and request.method != "GET":
         told += ". It was closed before the answer came: the server may have done what was asked"
-    return ClientError(told)
+    error = ClientError(told)
+    error._unsent = not begun
+    return error
 
 
 def head_of(response: httpx.Response) -> Answer:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeGuard, TypeVar, overload
 
-from ..errors import ClientError, DownloadError, ExecutionError, PromptRejected
+from ..errors import ClientError, DownloadError, ExecutionError, NodeUsageError, PromptRejected
 from ..json_types import is_array
+from ..located import Copied
 from ..node import Node, OutputNode
 from ..output_file import (
     AudioFile,
@@ -124,8 +125,11 @@ def _unawaited(resolver: object) -> ClientError:
     )
 
 
-class Result(Generic[R_co]):
+class Result(Copied, Generic[R_co]):
     """The result of a prompt.
+
+    A copy has the same client. A pickle has neither that nor its resolvers, but all outputs: names, texts,
+    what the nodes reported, and the pictures that came over the socket.
 
     Args:
         run: The run that has ended.
@@ -135,6 +139,8 @@ class Result(Generic[R_co]):
         resolvers: Convert the outputs of some classes, for `resolve`.
         awaits: Whether it is an `AsyncClient`'s, so that resolvers may be ``async def``.
     """
+
+    _shared = frozenset({"_resolvers", "_source"})
 
     def __init__(
         self,
@@ -153,7 +159,7 @@ class Result(Generic[R_co]):
         self.report = report
         self._run = run
         self._prepared = prepared
-        self._source = source
+        self._source: FileSource | None = source
         self._resolvers = resolvers or {}
         self._awaits = awaits
         self._made: dict[str, NodeOutput] = {}
@@ -189,7 +195,7 @@ class Result(Generic[R_co]):
                 for each node of its class; awaitables, if it is an ``async def``.
 
         Raises:
-            GraphError: The node is not in the workflow.
+            GraphError: The node is not in the workflow; `NodeUsageError` for anything else, such as a number.
             ClientError: The prompt has no node with that id.
             PromptRejected: The server dropped this output.
             DownloadError: The node sends its pictures over the socket, which was not open.
@@ -197,10 +203,30 @@ class Result(Generic[R_co]):
         """
         if _is_resolver(key):
             return self._resolved(key)
+        if not isinstance(key, (str, Node)):
+            shown = f"the class {key.__name__}" if isinstance(key, type) else f"{key!r:.60}"
+            raise NodeUsageError(
+                f"result[...] takes a node of the workflow, or a node's id as a string, not {shown}; "
+                "result.files has all files"
+            )
         node_id = key if isinstance(key, str) else self._prepared.id_of(key)
         if node_id not in self._run.nodes and node_id not in self.outcome.outputs:
             raise ClientError(f"the prompt has no node {node_id!r}")
         return self._output(node_id)
+
+    if not TYPE_CHECKING:  # a type checker knows by itself
+
+        def __iter__(self):
+            raise TypeError(
+                "a Result cannot be iterated over: result.files has all files, result.output the output of "
+                "the workflow's root, result.outputs those of all nodes"
+            )
+
+        def __contains__(self, _):
+            raise TypeError(
+                "a Result has no members: result.files has all files, result.output the output of the "
+                "workflow's root, result.outputs those of all nodes, by id"
+            )
 
     def resolve(self, node: Node) -> Any:
         """Convert a node's output with the resolver registered for its class.
@@ -269,6 +295,12 @@ class Result(Generic[R_co]):
         count = len(self.files)
         partial = ", a partial success" if self.completion_status != "success" else ""
         return f"<Result of prompt {self.prompt_id}: {count} file{'' if count == 1 else 's'}{partial}>"
+
+    def _pickled(self) -> Mapping[str, Any]:
+        for node_id in self._ids():
+            if self._lack(node_id) is None:
+                self._output(node_id)  # while the client can say where its files are
+        return {"_resolvers": {}, "_source": None}
 
     def _ids(self) -> list[str]:
         """The nodes that gave output."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -19,12 +20,16 @@ from . import run_event as told
 from .feed import Feed
 from .flow import Signal
 from .run_event import Ending, Outcome, RunEvent, RunNode, ending_with
-from .thread_signal import has_lock
+from .thread_signal import ThreadSignal, has_lock
 
 _LOG: Final = logging.getLogger("comfyflow.client")
 
 
 PICTURE_CLASSES: Final = frozenset({"SaveImageWebsocket"})
+
+
+_LIVE: Final = ("signal", "_clock", "_lock", "_backlog", "_feeds")
+"""The attributes of a `Run` that tell others of it."""
 
 
 class Run:
@@ -96,6 +101,15 @@ class Run:
         self._node_failures: list[server.ExecutionNodeFailed] = []
         self._summary: server.ExecutionSummary | None = None
         self._interruption: server.ExecutionInterrupted | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is known about it. A copy has no readers, and nothing more happens to it."""
+        with self._lock:
+            return {name: held for name, held in vars(self).items() if name not in _LIVE}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        live = (ThreadSignal(), time.monotonic, threading.RLock(), Feed(None), list[Feed]())
+        vars(self).update(state, **dict(zip(_LIVE, live, strict=True)))
 
     @property
     def ended(self) -> bool:

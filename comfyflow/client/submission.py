@@ -235,7 +235,7 @@ def submit(core: Core, run: Run, submission: Submission, prepared: Source) -> Fl
         raise WaitTimeout(f"the {core.given:.3g} s were over before the prompt was sent")
     sent = _Sent(core, run, submission, prepared)
     accepted = yield from about(core, run.prompt_id, sent.accepted(request))
-    if isinstance(accepted, ServerUnreachable):
+    if isinstance(accepted, ClientError):
         raise accepted
     return accepted
 
@@ -258,7 +258,7 @@ class _Sent:
         self._crashes = 0
         self._pause = 0.0
 
-    def accepted(self, request: Request) -> Flow[QueuedPrompt | ServerUnreachable]:
+    def accepted(self, request: Request) -> Flow[QueuedPrompt | ClientError]:
         """Send it until the server has it, but never while the server may already have it.
 
         Returns:
@@ -270,6 +270,8 @@ class _Sent:
             said = yield from self._send(request)
             if isinstance(said, QueuedPrompt):
                 yield from remove_double(core, run)
+                return said
+            if not isinstance(said, (ServerError, ServerUnreachable)):
                 return said
             if not (isinstance(said, ServerUnreachable) and said.unsent):
                 if (yield from _arrived(core, run, said)):
@@ -286,12 +288,14 @@ class _Sent:
             yield from core.pause(self._pause)
         raise AssertionError("unreachable")
 
-    def _send(self, request: Request) -> Flow[QueuedPrompt | ServerError | ServerUnreachable]:
-        """Send it once. An error that a retry may cure is returned."""
+    def _send(self, request: Request) -> Flow[QueuedPrompt | ClientError]:
+        """Send it once. An error that a retry may cure is returned, and one of a client closed before it."""
         try:
             answer = yield from ask(self._core, request)
-        except ServerUnreachable as error:
-            return error
+        except ClientError as error:
+            if isinstance(error, ServerUnreachable) or (error._unsent and not self._run.doubtful):
+                return error
+            raise
         self._pause = max(self._pause, retry_after(answer))
         if not answer.ok:
             return _refusal(self._core, request, answer, self._prepared)

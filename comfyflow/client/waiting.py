@@ -30,6 +30,10 @@ _MISS_PAUSES: Final = (0.3, 1.0)
 """The interval between checks that must find a prompt in neither list before it is given up."""
 
 
+_CUT: Final = 0.05
+"""A request that times out that close to the end of a wait may have been cut off by it."""
+
+
 _LATE_EVENTS: Final = 0.25
 """How long events may still be in transit when the history already has the end."""
 
@@ -76,14 +80,15 @@ class Wait:
     Args:
         core: The client.
         run: The run.
-        seconds: How long to wait; None for no limit.
+        seconds: How long to wait; None for no limit. A deadline that runs already keeps its end.
     """
 
-    def __init__(self, core: Core, run: Run, seconds: float | None) -> None:
-        self.core: Final = core.within(seconds)
+    def __init__(self, core: Core, run: Run, seconds: float | Deadline | None) -> None:
+        self.deadline: Final = seconds if isinstance(seconds, Deadline) else Deadline(core, seconds)
+        self.core: Final = core.within(self.deadline.left)
         """No request to the server takes longer than the wait itself."""
+        self.core.given = self.deadline.seconds
         self.run = run
-        self.deadline: Final = Deadline(core, seconds)
         self._asked = core.clock()
         self._pause = 0.0
         self._away: float | None = None
@@ -152,15 +157,16 @@ class Wait:
         Raises:
             WaitTimeout: It is.
         """
-        if self.deadline.passed:
-            seen = self.run.describe()
-            if self._away is not None:
-                seen += f", but the server no longer answers ({self._trouble})"
-            raise WaitTimeout(
-                f"prompt {self.run.prompt_id} has not ended after {self.deadline.seconds:.3g} s; "
-                f"{seen}. It keeps running: wait again, or cancel it",
-                self.run.prompt_id,
-            )
+        if not self.deadline.passed:
+            return
+        run, limit = self.run, f"{self.deadline.seconds:.3g} s"
+        away = "" if self._away is None else f", but the server no longer answers ({self._trouble})"
+        if run.ended:
+            said = f"has no result after {limit}: {run.describe()}{away}. Wait again"
+        else:
+            advice = "The timeout does not stop it: wait again, or cancel it"
+            said = f"has not ended after {limit}; {run.describe()}{away}. {advice}"
+        raise WaitTimeout(f"prompt {run.prompt_id} {said}", run.prompt_id)
 
     @property
     def _told(self) -> bool:
@@ -184,11 +190,11 @@ class Wait:
     def _ask(self) -> Flow[None]:
         run, limits = self.run, self.core.limits
         run.unsure = False
-        connected = self._told
+        connected, since = self._told, self.core.clock()
         try:
             yield from self._look()
         except (ServerUnreachable, ServerError) as error:
-            yield from self._bear(error)
+            yield from self._bear(error, since)
         else:
             self._away = None
         self._asked = self.core.clock()
@@ -262,13 +268,14 @@ class Wait:
         over = Deadline(self.core, self.core.limits.history)
         pause = 0.01
         while run.outcome is None:
+            since = self.core.clock()
             try:
                 whole = run.told_outcome() is not None
                 if (yield from self._ended() if whole else self._look()):
                     return
                 self._away = None
             except (ServerUnreachable, ServerError) as error:
-                yield from self._bear(error)
+                yield from self._bear(error, since)
             if over.passed and self._away is None:
                 told = run.told_outcome()
                 reason = "it has ended, but the server's history does not have it"
@@ -278,7 +285,7 @@ class Wait:
             yield from sleep(self.deadline.within(pause))
             pause = min(pause * 2, 1.0)
 
-    def _bear(self, error: ServerUnreachable | ServerError) -> Flow[None]:
+    def _bear(self, error: ServerUnreachable | ServerError, since: float) -> Flow[None]:
         """The server did not answer: keep trying for a while. Raises if that cannot help.
 
         It knew its routes when the prompt was queued: a 404 now comes from a proxy, while the server is away.
@@ -286,6 +293,9 @@ class Wait:
         if not may_pass(error) and not (isinstance(error, ServerError) and error.status == 404):
             raise error
         now = self.core.clock()
+        hurried = self.deadline.within(_CUT) < _CUT and now - since < self.core.limits.answer
+        if hurried and isinstance(error, ServerUnreachable) and error.timed_out:
+            return  # the wait has cut it off, which says nothing about the server
         self._away = self._away if self._away is not None else now
         self._trouble = str(error)
         self.run.server_away(self._trouble)

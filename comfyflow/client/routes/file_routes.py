@@ -153,7 +153,7 @@ def fetch(core: Core, file: OutputFile, path: Path) -> Flow[Path]:
         path.write_bytes(file.bytes())
         return path
     with path.open("xb") as opened:
-        yield from _fetch(core, file, opened)
+        yield from fetch_into(core, file, opened)
     return path
 
 
@@ -327,7 +327,17 @@ def _continues(answer: Answer, received: int) -> bool:
 
 
 @_of_prompt
-def _fetch(core: Core, file: OutputFile, opened: IO[bytes]) -> Flow[None]:
+def fetch_into(core: Core, file: OutputFile, opened: IO[bytes]) -> Flow[None]:
+    """Write an output file, which is not here yet, into an open file.
+
+    Args:
+        core: The client.
+        file: A file of a result.
+        opened: The open file, which is empty.
+
+    Raises:
+        DownloadError: It did not arrive in full, or the server no longer has it.
+    """
     partial = _PartialFile(opened, file.name)
     folders = _folders(file)
     attempt = 0

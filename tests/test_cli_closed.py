@@ -1,0 +1,148 @@
+"""Commands whose standard streams, terminal or current folder are gone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from comfyflow.client import Client
+from comfyflow.simulator import Simulator
+from tests.simulated import NODES, SAVE
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a shell closes the streams")
+
+COMMAND = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from comfyflow.cli import main; main()"
+)
+SECONDS = 60
+
+
+@pytest.fixture
+def server() -> Iterator[Simulator]:
+    with Simulator(NODES) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    path = tmp_path / "save.json"
+    path.write_text(json.dumps(SAVE))
+    return str(path)
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+
+def ran(closed: str, *words: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    """Run a command some of whose streams a shell has closed."""
+    line = ["sh", "-c", f'exec "$0" "$@" {closed}', sys.executable, "-c", COMMAND, *words]
+    return subprocess.run(line, capture_output=True, text=True, timeout=SECONDS, env=environment(), **more)
+
+
+@pytest.mark.parametrize(
+    "words", [("run", "-"), ("hash", "-"), ("compile", "-"), ("validate", "-", "--json")]
+)
+def test_standard_input_that_is_closed_is_told_in_one_line(words: tuple[str, ...]) -> None:
+    told = "comfyflow: standard input is closed, and - reads the workflow from it; name a file\n"
+    run = ran("<&-", *words)
+    assert (run.returncode, run.stdout, run.stderr) == (2, "", told)
+
+
+def test_an_agent_that_cannot_write_is_told() -> None:
+    pytest.importorskip("mcp")
+    run = ran("<&-", "mcp")
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr == (
+        "comfyflow: standard input is closed, and an agent writes to it; give --http PORT for HTTP\n"
+    )
+
+
+def test_whoever_is_not_there_is_not_asked(server: Simulator, file: str, tmp_path: Path) -> None:
+    for words in (("models", "--missing", file), ("reproduce", file)):
+        run = ran("<&-", *words, "--server", server.url, cwd=tmp_path)
+        assert "Traceback" not in run.stderr, run.stderr
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_output_that_is_closed_ends_no_command(
+    closed: str, server: Simulator, file: str, tmp_path: Path
+) -> None:
+    run = ran(closed, "run", file, "--server", server.url, "--out", "made", cwd=tmp_path)
+    assert run.returncode == 0, run
+    assert "Traceback" not in run.stderr
+    assert len([*(tmp_path / "made").iterdir()]) == 1
+    assert ran(closed, "hash", file).returncode == 0
+    gone = ran(closed, "hash", "gone.json", cwd=tmp_path)
+    assert gone.returncode == 2
+    assert gone.stdout == ""
+
+
+@pytest.mark.parametrize("words", ["graph FILE -o -", "contact-sheet gone.db -o -"])
+def test_a_command_that_does_not_write_to_standard_output_says_so(
+    words: str, file: str, tmp_path: Path
+) -> None:
+    run = ran("", *words.replace("FILE", file).split(), cwd=tmp_path)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert "- is standard output, which this command does not write to; name a file" in run.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["save.json"]
+
+
+def test_a_current_folder_that_is_gone_is_named(tmp_path: Path, server: Simulator) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    line = f'rmdir "{folder}"; exec "$0" "$@"'
+    words = ["sh", "-c", line, sys.executable, "-c", COMMAND, "status", "--server", server.url]
+    run = subprocess.run(
+        words, cwd=folder, env=environment(), capture_output=True, text=True, timeout=SECONDS
+    )
+    told = "comfyflow: the current folder no longer exists: change to another one\n"
+    assert (run.returncode, run.stdout, run.stderr) == (2, "", told)
+
+
+@pytest.mark.parametrize("hung_up", [True, False])
+def test_a_terminal_that_is_closed_cancels_the_prompt(server: Simulator, file: str, hung_up: bool) -> None:
+    """What is written to such a terminal would raise, and the prompt would run on."""
+    server.instance.queue.hold(True)
+    master, terminal = os.openpty()
+    line = [sys.executable, "-c", COMMAND, "run", file, "--server", server.url]
+    with subprocess.Popen(line, env=environment(), stdout=terminal, stderr=terminal) as process:
+        os.close(terminal)
+        with Client(server.url) as client:
+            end = time.monotonic() + SECONDS
+            while not client.queue().pending and time.monotonic() < end:
+                time.sleep(0.02)
+            if hung_up:
+                os.close(master)
+            process.send_signal(signal.SIGHUP)
+            assert process.wait(SECONDS) == 130
+            assert not client.queue().pending
+            assert not client.queue().running
+    if not hung_up:
+        told = os.read(master, 100_000).decode()
+        os.close(master)
+        assert "is cancelled on the server" in told
+
+
+def test_a_command_under_nohup_goes_on(server: Simulator, file: str, tmp_path: Path) -> None:
+    server.instance.queue.hold(True)
+    line = [sys.executable, "-c", f"import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); {COMMAND}"]
+    line += ["run", file, "--server", server.url, "--out", str(tmp_path / "made"), "-q"]
+    with subprocess.Popen(line, env=environment(), stdout=subprocess.PIPE, text=True) as process:
+        with Client(server.url) as client:
+            end = time.monotonic() + SECONDS
+            while not client.queue().pending and time.monotonic() < end:
+                time.sleep(0.02)
+        process.send_signal(signal.SIGHUP)
+        server.instance.queue.hold(False)
+        assert process.wait(SECONDS) == 0
