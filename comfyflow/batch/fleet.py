@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..errors import LedgerError
+from ..errors import CommandError, LedgerError
+from ..number import read_seconds
 from ..source import Source
 from .record import Attempt, Ending
 from .schedule import Offer
@@ -110,6 +111,9 @@ class NamedServers:
         urls: The addresses.
         options: How to connect to them.
         patience: Seconds that one may be away before its rows are sent elsewhere.
+
+    Raises:
+        CommandError: `patience` is not a number of seconds.
     """
 
     is_open = False
@@ -117,7 +121,10 @@ class NamedServers:
     def __init__(self, urls: Sequence[str], options: ClientOptions, patience: float) -> None:
         self._urls = tuple(dict.fromkeys(urls))
         self._options: ClientOptions = options
-        self._patience = patience
+        try:
+            self._patience = read_seconds(patience, "patience", endless=True)
+        except (TypeError, ValueError) as error:
+            raise CommandError(str(error)) from None
 
     async def start(self, out: Path) -> Sequence[str]:  # noqa: ARG002  # not needed here
         """Their addresses."""

@@ -9,7 +9,6 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from numbers import Real
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urljoin, urlsplit
 
@@ -18,6 +17,7 @@ from ..cache_folder import CacheFolder
 from ..client_options import Limits
 from ..errors import BoundsError, ClientError, ServerError, ServerUnreachable, WaitTimeout
 from ..json_types import is_object
+from ..number import read_timeout
 from ..schema import Schema
 from .address import Address, Credentials, elsewhere, for_answer
 from .flow import Answer, BodySink, Flow, Forward, Middleware, Request, Signal, send, sleep
@@ -42,16 +42,6 @@ _KEPT: Final = frozenset(
     }
 )
 """The routes whose answers change only when something is installed."""
-
-
-def check_seconds(seconds: object) -> None:
-    """Refuse anything but a time to wait, before anything is sent.
-
-    Raises:
-        TypeError: It is not a number of seconds.
-    """
-    if seconds is not None and (not isinstance(seconds, Real) or seconds != seconds):  # NaN
-        raise TypeError(f"timeout must be a number of seconds or None, not {seconds!r}")
 
 
 class AnswerCache:
@@ -202,10 +192,9 @@ class Core:
         Raises:
             TypeError: They are not a number.
         """
-        check_seconds(seconds)
         hurried = copy.copy(self)
-        hurried.until = None if seconds is None else self.clock() + max(seconds, 0.0)
-        hurried.given = seconds
+        hurried.given = given = read_timeout(seconds)
+        hurried.until = None if given is None else self.clock() + max(given, 0.0)
         return hurried
 
     def limited(self, limits: Limits) -> Core:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...errors import ServerError
 from ...json_types import array_or_empty, is_object, text_or_empty, texts_in
+from ...number import read_seconds
 from ..core import Core, ask, call, fetch_json
 from ..flow import Answer, Flow, Part, Request, json_body, segment
 from .server_info import LogEntry, ModelFile, SystemStats
@@ -34,12 +35,14 @@ def request(
         content: The body, as it is.
         headers: Additional headers.
         files: Files of a multipart body: name and bytes, by field.
-        timeout: Seconds to wait for the answer.
+        timeout: Seconds to wait for the answer; None for ``Limits.answer``.
 
     Returns:
         The answer, whatever its status.
 
     Raises:
+        TypeError: `timeout` is not a number.
+        ValueError: `timeout` is not more than 0, or more than a million.
         ServerUnreachable: No answer came. A request that may have done something is not
             repeated.
     """
@@ -52,7 +55,7 @@ def request(
         headers or {},
         body,
         parts=parts,
-        timeout=timeout,
+        timeout=None if timeout is None else read_seconds(timeout, "timeout", zero=False),
         repeatable=method.upper() in ("GET", "HEAD"),
     )
     return (yield from ask(core, asked))
