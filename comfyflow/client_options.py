@@ -74,7 +74,7 @@ class Limits:
 
 
 _NEVER_ZERO: Final = ("connect", "answer", "quiet_most", "poll", "poll_most")
-"""A connection that may take no time is never made, and a server that is polled without a pause is flooded."""
+"""A connection that may take no time is never made; a server that is polled without a pause is flooded."""
 
 _MAYBE_ENDLESS: Final = ("history", "patience")
 """They are only compared with a time that has passed."""

@@ -82,7 +82,8 @@ def _as_float(value: Any) -> float:
     is_number = isinstance(value, Real) or (isinstance(value, Number) and not isinstance(value, Complex))
     if not is_number or isinstance(value, bool):
         return math.nan
+    given: Any = value
     try:
-        return float(value)
+        return float(given)
     except OverflowError:  # a whole number with hundreds of digits
-        return math.copysign(math.inf, 1 if value > 0 else -1)
+        return math.inf if given > 0 else -math.inf

@@ -153,7 +153,9 @@ def test_limits_that_are_none_are_refused(name: str, value: Any, error: type[Exc
 
 
 def test_a_limit_that_is_too_long_says_what_to_write() -> None:
-    with pytest.raises(ValueError, match=r"at most 1,000,000 seconds, not inf; write 1000000 to wait as long"):
+    with pytest.raises(
+        ValueError, match=r"at most 1,000,000 seconds, not inf; write 1000000 to wait as long"
+    ):
         Limits(quiet=math.inf)
     Limits(**{each.name: 1_000_000 for each in fields(Limits)})
 
@@ -173,13 +175,9 @@ def test_limits_are_plain_numbers_whatever_they_are_given_as() -> None:
 @pytest.mark.parametrize("timeout", ["5", True, math.nan, 1j])
 @pytest.mark.parametrize("call", ["connect", "events", "request"])
 def test_a_timeout_that_is_no_number_is_refused(call: str, timeout: Any) -> None:
+    given = ("GET", "/api/queue") if call == "request" else ()
     with Client("http://127.0.0.1:9") as client, pytest.raises(TypeError, match="timeout must be a number"):
-        if call == "request":
-            client.request("GET", "/api/queue", timeout=timeout)
-        elif call == "connect":
-            client.connect(timeout)
-        else:
-            client.events(timeout)
+        getattr(client, call)(*given, timeout=timeout)
 
 
 @pytest.mark.parametrize("timeout", [0, -1, math.inf])

@@ -30,7 +30,11 @@ def test_what_is_no_number_of_seconds_is_refused(given: Any) -> None:
     [
         (-1, {}, "x must be at least 0 seconds, not -1$"),
         (0, {"zero": False}, "x must be more than 0 seconds, not 0$"),
-        (math.inf, {}, "x must be at most 1,000,000 seconds, not inf; write 1000000 to wait as long as possible$"),
+        (
+            math.inf,
+            {},
+            "x must be at most 1,000,000 seconds, not inf; write 1000000 to wait as long as possible$",
+        ),
         (-math.inf, {"endless": True}, "x must be at least 0 seconds, not -inf$"),
     ],
 )

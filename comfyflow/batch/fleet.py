@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import CommandError, LedgerError
 from ..number import read_seconds
+from ..option import read_texts
 from ..source import Source
 from .record import Attempt, Ending
 from .schedule import Offer
@@ -114,12 +115,13 @@ class NamedServers:
 
     Raises:
         CommandError: `patience` is not a number of seconds.
+        TypeError: `urls` is one string.
     """
 
     is_open = False
 
     def __init__(self, urls: Sequence[str], options: ClientOptions, patience: float) -> None:
-        self._urls = tuple(dict.fromkeys(urls))
+        self._urls = tuple(dict.fromkeys(read_texts(urls, "servers", "addresses")))
         self._options: ClientOptions = options
         try:
             self._patience = read_seconds(patience, "patience", endless=True)

@@ -183,8 +183,9 @@ class AsyncDriver:
         if self._loop is not None:
             was = "has ended" if self._loop.is_closed() else "is another one"
             raise ClientError(
-                f"this AsyncClient belongs to the event loop that first used it, which {was}; make a new client "
-                "within each loop (each call of asyncio.run makes a loop), or use Client, which needs none"
+                f"this AsyncClient belongs to the event loop that first used it, which {was}; make a new "
+                "client within each loop (each call of asyncio.run makes a loop), or use Client, which needs "
+                "none"
             )
         self._loop = loop
 

@@ -440,7 +440,7 @@ def _strange(value: object) -> str | None:
 def _read_accepted(core: Core, request: Request, answer: Answer) -> QueuedPrompt:
     said = parse_json(core, request, answer)
     prompt_id = said.get("prompt_id") if is_object(said) else None
-    if not is_object(said) or not isinstance(prompt_id, str):
+    if not is_object(said) or not isinstance(prompt_id, str) or not prompt_id:
         raise ServerError(
             f"{request.label} of {core.address} did not give a prompt id; is that a ComfyUI server?",
             answer.status,

@@ -339,6 +339,9 @@ class Simulator:
             function: See `simulates`. None: decorate one.
             outputs: See `simulates`.
             output_node: See `simulates`.
+
+        Raises:
+            TypeError: `outputs` is one string.
         """
         registered = self._added.node(class_type, outputs=outputs, output_node=output_node)
         return registered if function is None else registered(function)
