@@ -7,7 +7,7 @@ import json
 import random
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -20,71 +20,12 @@ from ..json_types import is_object
 from ..number import read_timeout
 from ..schema import Schema
 from .address import Address, Credentials, elsewhere, for_answer
+from .answer_cache import AnswerCache
 from .flow import Answer, BodySink, Flow, Forward, Middleware, Request, Signal, send, sleep
 from .web_socket import Hub
 
 if TYPE_CHECKING:
     from .backend import Recognition
-
-_KEPT: Final = frozenset(
-    {
-        "embeddings",
-        "extensions",
-        "experiment",
-        "features",
-        "global_subgraphs",
-        "i18n",
-        "models",
-        "node_replacements",
-        "object_info",
-        "view_metadata",
-        "workflow_templates",
-    }
-)
-"""The routes whose answers change only when something is installed."""
-
-
-class AnswerCache:
-    """Cached answers about what a server has installed.
-
-    Args:
-        seconds: How long an answer is valid; 0 caches nothing.
-        clock: A monotonic clock, in seconds.
-        life: Changes whenever the server may be a different one.
-    """
-
-    def __init__(self, seconds: float, clock: Callable[[], float], life: Callable[[], object]) -> None:
-        self._seconds = seconds
-        self._clock = clock
-        self._life = life
-        self._kept: dict[object, tuple[float, Answer]] = {}
-
-    def fetch(self, request: Request, forward: Forward) -> Flow[Answer]:
-        """The answer to a request: a cached one, or a new one, which is cached if it is worth it."""
-        if self._seconds <= 0 or not _is_kept(request):
-            return (yield from forward(request))
-        key = (self._life(), request.path, request.query, _frozen(request.headers))
-        known = self._kept.get(key)
-        if known is not None and self._clock() - known[0] < self._seconds:
-            return known[1]
-        answer = yield from forward(request)
-        if answer.ok:
-            self._kept[key] = (self._clock(), answer)
-        return answer
-
-    def clear(self) -> None:
-        """Forget all answers."""
-        self._kept.clear()
-
-
-def _is_kept(request: Request) -> bool:
-    parts = request.path.split("/")
-    return request.method == "GET" and parts[1:2] == ["api"] and parts[2:3] != [] and parts[2] in _KEPT
-
-
-def _frozen(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted(headers.items()))
-
 
 T = TypeVar("T")
 
@@ -115,6 +56,10 @@ _LEAST: Final = 0.5
 
 
 _SCHEMES: Final = ("http", "https")
+
+
+_PAGES: Final = ("text/html", "application/xhtml+xml")
+"""What a web page says it is."""
 
 
 _TRAVELLING: Final = frozenset({"accept", "accept-encoding", "if-range", "range", "user-agent"})
@@ -381,6 +326,21 @@ def fetch_json(core: Core, request: Request, fits: Callable[[Any], bool] = lambd
     return (yield from call_for(core, request, read))
 
 
+def tell(core: Core, request: Request) -> Flow[None]:
+    """Send a request as `call` does. ComfyUI answers it without a body; a web page comes from something else.
+
+    Raises:
+        ServerUnreachable: No answer came.
+        ServerError: The answer is an error, or a web page.
+    """
+
+    def read(answer: Answer) -> None:
+        if _is_page(answer):
+            raise _stranger(core, request, answer)
+
+    yield from call_for(core, request, read)
+
+
 def parse_json(core: Core, request: Request, answer: Answer) -> Any:
     """The JSON value of an answer. ``NaN`` and ``Infinity`` are allowed: servers write them.
 
@@ -395,14 +355,26 @@ def parse_json(core: Core, request: Request, answer: Answer) -> Any:
     try:
         return json.loads(answer.content)
     except (ValueError, RecursionError):
-        page = answer.content.lstrip()[:1] == b"<"
-        what = "a web page" if page else "no JSON"
-        hint = f" ({elsewhere(core.address)})" if page else ""
-        raise ServerError(
-            f"{request.label} of {core.address} gave {what}; is that a ComfyUI server?{hint}",
-            answer.status,
-            _shown(core, answer),
-        ) from None
+        raise _stranger(core, request, answer) from None
+
+
+def _is_page(answer: Answer) -> bool:
+    """Whether an answer is a web page. Some proxies call an empty one so, too."""
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    begin = answer.content.lstrip()[:1]
+    return begin == b"<" or (begin != b"" and kind in _PAGES)
+
+
+def _stranger(core: Core, request: Request, answer: Answer) -> ServerError:
+    """The error of an answer that is not ComfyUI's."""
+    page = _is_page(answer)
+    what = "a web page" if page else "no JSON"
+    hint = f" ({elsewhere(core.address)})" if page else ""
+    return ServerError(
+        f"{request.label} of {core.address} gave {what}; is that a ComfyUI server?{hint}",
+        answer.status,
+        _shown(core, answer),
+    )
 
 
 def error_of(core: Core, request: Request, answer: Answer) -> ServerError:

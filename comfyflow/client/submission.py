@@ -28,7 +28,7 @@ from ..problem import Place, Problem
 from ..schema import Schema
 from ..source import Source
 from .backend import Input
-from .core import Core, about, ask, call, error_of, may_pass, parse_json, patiently, retry_after, server_words
+from .core import Core, about, ask, error_of, may_pass, parse_json, patiently, retry_after, server_words, tell
 from .flow import Answer, Flow, Request, json_body
 from .options import NodeFailurePolicy
 from .routes.node_class_routes import class_infos, whole_catalogue
@@ -324,7 +324,7 @@ def _remove_copies(core: Core, prompt_id: str) -> Flow[None]:
         begun = (yield from history_entry(core, prompt_id)) is not None
     for _ in waiting if begun else waiting[1:]:
         delete = Request("POST", "/api/queue", content=json_body({"delete": [prompt_id]}), repeatable=begun)
-        yield from call(core, delete)
+        yield from tell(core, delete)
 
 
 def _arrived(core: Core, run: Run, failure: ServerError | ServerUnreachable) -> Flow[bool]:

@@ -18,7 +18,7 @@ from ...json_types import (
 from ...number import read_count
 from ...option import read_texts
 from ...output_file import OutputFile
-from ..core import Core, call, fetch_json
+from ..core import Core, fetch_json, tell
 from ..event import ExecutionFailed, ExecutionNodeFailed, ExecutionSummary
 from ..flow import Flow, Request, check_prompt_id, json_body, prompt_segment
 from ..message import read_failure, read_node_failure, read_summary
@@ -111,12 +111,12 @@ def delete_queued(core: Core, prompt_ids: Sequence[str]) -> Flow[None]:
         TypeError: It is one string, or something else than strings.
     """
     body = json_body({"delete": read_texts(prompt_ids, "prompt_ids", "ids")})
-    yield from call(core, Request("POST", "/api/queue", content=body))
+    yield from tell(core, Request("POST", "/api/queue", content=body))
 
 
 def clear_queue(core: Core) -> Flow[None]:
     """Remove all pending prompts from the queue, including other users'."""
-    yield from call(core, Request("POST", "/api/queue", content=json_body({"clear": True})))
+    yield from tell(core, Request("POST", "/api/queue", content=json_body({"clear": True})))
 
 
 def history(
@@ -168,12 +168,12 @@ def delete_history(core: Core, prompt_ids: Sequence[str]) -> Flow[None]:
         TypeError: It is one string, or something else than strings.
     """
     body = json_body({"delete": read_texts(prompt_ids, "prompt_ids", "ids")})
-    yield from call(core, Request("POST", "/api/history", content=body))
+    yield from tell(core, Request("POST", "/api/history", content=body))
 
 
 def clear_history(core: Core) -> Flow[None]:
     """Remove all prompts from the history, including other users'."""
-    yield from call(core, Request("POST", "/api/history", content=json_body({"clear": True})))
+    yield from tell(core, Request("POST", "/api/history", content=json_body({"clear": True})))
 
 
 def interrupt(core: Core, prompt_id: str | None = None) -> Flow[None]:
@@ -191,7 +191,7 @@ def interrupt(core: Core, prompt_id: str | None = None) -> Flow[None]:
         check_prompt_id(prompt_id)
     body = json_body({"prompt_id": prompt_id} if prompt_id is not None else {})
     named = prompt_id is not None  # without a name, a second request might stop the next one
-    yield from call(core, Request("POST", "/api/interrupt", content=body, repeatable=named))
+    yield from tell(core, Request("POST", "/api/interrupt", content=body, repeatable=named))
 
 
 def _whole(given: Iterable[tuple[str, int | None]]) -> tuple[tuple[str, int | None], ...]:

@@ -9,7 +9,7 @@ from ...errors import ClientError, ServerError
 from ...json_types import array_or_empty, is_object, text_or_empty, texts_in
 from ...nearest import did_you_mean
 from ...number import read_seconds
-from ..core import Core, ask, call, fetch_json
+from ..core import Core, ask, fetch_json, tell
 from ..flow import Answer, Flow, Part, Request, json_body, segment
 from .server_info import LogEntry, ModelFile, SystemStats
 
@@ -133,7 +133,7 @@ def free(core: Core, *, unload_models: bool = True, free_memory: bool = False) -
         free_memory: Whether to drop cached results too.
     """
     body = json_body({"unload_models": unload_models, "free_memory": free_memory})
-    yield from call(core, Request("POST", "/api/free", content=body))
+    yield from tell(core, Request("POST", "/api/free", content=body))
 
 
 def logs(core: Core) -> Flow[str]:
@@ -155,7 +155,7 @@ def subscribe_logs(core: Core, *, enabled: bool = True) -> Flow[None]:
         enabled: False stops it.
     """
     body = json_body({"clientId": core.client_id, "enabled": enabled})
-    yield from call(core, Request("PATCH", "/internal/logs/subscribe", content=body))
+    yield from tell(core, Request("PATCH", "/internal/logs/subscribe", content=body))
 
 
 def workflow_templates(core: Core) -> Flow[dict[str, list[str]]]:
