@@ -52,7 +52,7 @@ class Deadline:
 
     def __init__(self, core: Core, seconds: float | None) -> None:
         self._clock = core.clock
-        self.seconds = read_timeout(seconds)
+        self.seconds: Final[float | None] = read_timeout(seconds)
         self._end = None if self.seconds is None else core.clock() + max(self.seconds, 0.0)
 
     def within(self, seconds: float) -> float:
