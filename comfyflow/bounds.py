@@ -7,11 +7,13 @@ Responses, messages and files are untrusted. Their cost is bounded here, generou
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import zlib
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from .errors import BoundsError
 
@@ -222,11 +224,29 @@ _COUNTS: Final = ("values", "text_values", "ratio", "nodes", "expanded")
 _OF_CONVERSION: Final = ("nodes", "expanded")
 """Bounds that only the environment sets."""
 _UNITS: Final = {"": 1, "K": 1024, "M": MIB, "G": GIB}
-_SETTING: Final = re.compile(r"(\w+)=(\d{1,15})([KMG]?)", re.IGNORECASE)
+_AMOUNT: Final = re.compile(r"(\d{1,15})([KMG]?)", re.IGNORECASE)
+_SETTING: Final = re.compile(rf"(\w+)={_AMOUNT.pattern}", re.IGNORECASE)
 _GZIP_OR_ZLIB: Final = zlib.MAX_WBITS | 32
 
 
-class Bounds(NamedTuple):
+class _Bounds(NamedTuple):
+    """The fields of `Bounds`: a named tuple cannot check what it is made of."""
+
+    answer: int = 2 * GIB
+    json: int = 512 * MIB
+    values: int = 30_000_000
+    file: int = 64 * GIB
+    message: int = 256 * MIB
+    ratio: int = 200
+    rate: int = 256
+    grace: int = 60
+    text: int = 16 * MIB
+    text_values: int = 2_000_000
+    nodes: int = 100_000
+    expanded: int = 64 * MIB
+
+
+class Bounds(_Bounds):
     """The limits for what a server or a file may send. In bytes, unless stated otherwise.
 
     Attributes:
@@ -245,20 +265,28 @@ class Bounds(NamedTuple):
         nodes: Nodes that an editor workflow stands for once its subgraphs and group nodes
             are expanded. Large real ones have some 2,000.
         expanded: The ids and the texts of these nodes together, in characters.
+
+    Raises:
+        TypeError: One is not a whole number.
+        ValueError: One is negative.
     """
 
-    answer: int = 2 * GIB
-    json: int = 512 * MIB
-    values: int = 30_000_000
-    file: int = 64 * GIB
-    message: int = 256 * MIB
-    ratio: int = 200
-    rate: int = 256
-    grace: int = 60
-    text: int = 16 * MIB
-    text_values: int = 2_000_000
-    nodes: int = 100_000
-    expanded: int = 64 * MIB
+    __slots__ = ()
+
+    if not TYPE_CHECKING:  # a type checker takes the signature from the fields
+        _Bounds.__new__.__qualname__ = "Bounds.__new__"  # as errors name it
+
+        @wraps(_Bounds.__new__)
+        def __new__(cls, *values, **named):  # noqa: D102
+            made = super().__new__(cls, *values, **named)
+            for value in made:
+                if type(value) is not int or value < 0:
+                    return super().__new__(cls, *map(_checked, cls._fields, made))
+            return made
+
+        @classmethod
+        def _make(cls, iterable):  # `_replace` makes its copies by this
+            return cls(*iterable)
 
     @classmethod
     def from_environment(cls) -> Bounds:
@@ -278,6 +306,26 @@ class Bounds(NamedTuple):
             most: The bound of what they are.
         """
         return min(max(_FREE, packed * self.ratio), most)
+
+
+def _checked(name: str, value: Any) -> int:
+    """A bound as it is given to `Bounds`."""
+    from .number import read_count
+
+    kind = "a whole number" if name in (*_COUNTS, "grace") else "a whole number of bytes"
+    try:
+        return read_count(value, f"{name} of Bounds", kind)
+    except TypeError as error:
+        raise TypeError(f"{error}{_advice(value)}") from None
+
+
+def _advice(value: object) -> str:
+    """What to write instead of a value that is not a bound."""
+    written = _AMOUNT.fullmatch(value) if isinstance(value, str) else None
+    if written is not None:
+        unit = {"": "", "K": " * 1024", "M": " * MIB", "G": " * GIB"}[written[2].upper()]
+        return f"; write {written[1]}{unit}"
+    return "; to allow any, write a large number such as 2**60" if value in (None, math.inf) else ""
 
 
 _DEFAULT: Final = Bounds()

@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from numbers import Number, Real
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict
 
 from .bounds import Bounds
+from .number import read_count, read_seconds
 
 if TYPE_CHECKING:
     import ssl
@@ -27,7 +27,7 @@ BackendName: TypeAlias = Literal["auto", "comfyui", "comfy-api-v2"]
 
 @dataclass(frozen=True)
 class Limits:
-    """Timeouts and retries of a client, in seconds.
+    """Timeouts and retries of a client, in seconds, each at most a million.
 
     Attributes:
         connect: For opening a connection.
@@ -37,14 +37,16 @@ class Limits:
         quiet_most: The longest pause between two of these polls.
         poll: The first pause between two polls without a socket.
         poll_most: The longest one.
-        history: How long a finished prompt may be missing from the history.
-        patience: How long the server may be unreachable during a wait.
+        history: How long a finished prompt may be missing from the history; ``math.inf`` for no limit.
+        patience: How long the server may be unreachable during a wait; ``math.inf`` for no limit.
         retries: How often a request that did not arrive is retried.
         backoff: The first pause before a retry; it doubles each time.
         backoff_most: The longest one.
 
     Raises:
-        TypeError: One is not a number.
+        TypeError: One is not a number, or `retries` is not a whole number.
+        ValueError: One is negative or too large, or 0 where something must take time: `connect`, `answer`,
+            `quiet_most`, `poll`, `poll_most`.
     """
 
     connect: float = 10.0
@@ -62,9 +64,20 @@ class Limits:
 
     def __post_init__(self) -> None:
         for entry in fields(Limits):
-            value = getattr(self, entry.name)
-            if isinstance(value, bool) or not isinstance(value, (Real, type(None))) or value != value:
-                raise TypeError(f"{entry.name} of Limits must be a number, not {value!r}")
+            value, name = getattr(self, entry.name), f"{entry.name} of Limits"
+            if entry.name == "retries":
+                value = read_count(value, name)
+            else:
+                zero, endless = entry.name not in _NEVER_ZERO, entry.name in _MAYBE_ENDLESS
+                value = read_seconds(value, name, zero=zero, endless=endless)
+            object.__setattr__(self, entry.name, value)
+
+
+_NEVER_ZERO: Final = ("connect", "answer", "quiet_most", "poll", "poll_most")
+"""A connection that may take no time is never made; a server that is polled without a pause is flooded."""
+
+_MAYBE_ENDLESS: Final = ("history", "patience")
+"""They are only compared with a time that has passed."""
 
 
 class ClientOptions(TypedDict, total=False):
@@ -154,7 +167,7 @@ class ClientSettings:
         _check(pair is None or is_pair, "basic must be (name, password)")
         _check(self.limits is None or isinstance(self.limits, Limits), "limits must be a Limits")
         _check(self.bounds is None or isinstance(self.bounds, Bounds), "bounds must be a Bounds")
-        _check(isinstance(self.cache, Number), "cache must be a number of seconds")
+        object.__setattr__(self, "cache", read_seconds(self.cache, "cache", endless=True))
         _check(isinstance(self.middleware, Iterable), "middleware must be a list of functions")
 
 

@@ -29,6 +29,28 @@ def refuse_unknown(function: str, given: Iterable[str], known: Collection[str]) 
             raise TypeError(f"{function}() got an unexpected keyword argument {name!r}; {hint}")
 
 
+def read_texts(given: Iterable[str], name: str, what: str = "strings") -> list[str]:
+    """The strings in a list. A single string is iterable too, but its letters are never meant.
+
+    Args:
+        given: What was given.
+        name: The parameter.
+        what: What it takes: ``ids``.
+
+    Raises:
+        TypeError: It is a single string, or something in it is not a string.
+    """
+    if isinstance(given, str):
+        raise TypeError(f"{name} must be a list of {what}, not a string: write [{given!r:.100}]")
+    if not isinstance(given, Iterable):
+        raise TypeError(f"{name} must be a list of {what}, not {given!r:.100}")
+    found = list(given)
+    for each in found:
+        if not isinstance(each, str):
+            raise TypeError(f"{name} must be a list of {what}: {each!r:.100} is not a string")
+    return found
+
+
 def refuse_strangers(function: str, options: Mapping[str, Any], kind: type, *more: str) -> None:
     """`refuse_unknown` for options that a TypedDict describes.
 

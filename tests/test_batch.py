@@ -102,6 +102,12 @@ def test_a_ledger_of_another_batch_is_refused(tmp_path: Path, server: Simulator)
         assert ledger.kept("total") == 3, "a batch that is refused changes nothing"
 
 
+@pytest.mark.parametrize("patience", [-1, "3", None, math.nan])
+def test_a_patience_that_is_no_time_is_refused(tmp_path: Path, patience: Any) -> None:
+    with pytest.raises(CommandError, match="patience must be "):
+        batch(Texts(), numbered(1), ["http://127.0.0.1:9"], tmp_path, patience=patience)
+
+
 @pytest.mark.parametrize("count", [0, -1, 0.5, "3", None, math.nan])
 def test_what_is_not_a_count_of_rows_is_refused(tmp_path: Path, count: Any) -> None:
     """With no rows at a server, a batch would wait forever."""

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import gzip
+import inspect
 import json
+import math
+import pickle
 import threading
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -217,6 +221,47 @@ def test_bounds_that_are_none(said: str, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("COMFYFLOW_BOUNDS", said)
     with pytest.raises(BoundsError, match=r"COMFYFLOW_BOUNDS: .* is not a bound; write bounds like json=2G"):
         Bounds.from_environment()
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "told"),
+    [
+        (
+            {"json": "2G"},
+            TypeError,
+            r"json of Bounds must be a whole .* bytes, not '2G'; write 2 \* GIB$",
+        ),
+        ({"text": "64k"}, TypeError, r"not '64k'; write 64 \* 1024$"),
+        ({"json": "large"}, TypeError, "not 'large'$"),
+        ({"message": math.inf}, TypeError, r"not inf; to allow any, write a large number such as 2\*\*60$"),
+        ({"answer": None}, TypeError, "not None; to allow any"),
+        ({"values": 2.5}, TypeError, r"values of Bounds must be a whole number, not 2\.5$"),
+        ({"grace": True}, TypeError, "grace of Bounds must be a whole number, not True$"),
+        ({"rate": -1}, ValueError, "rate of Bounds must be at least 0, not -1$"),
+    ],
+)
+def test_bounds_are_checked_as_they_are_made(given: Any, error: type[Exception], told: str) -> None:
+    for make in (Bounds, Bounds()._replace):
+        with pytest.raises(error, match=told):
+            make(**given)
+
+
+def test_bounds_are_a_tuple_of_plain_numbers() -> None:
+    class Count:
+        def __index__(self) -> int:
+            return 7
+
+    made = Bounds(cast("int", Count()), json=3)
+    assert made == (7, 3, *Bounds()[2:])
+    assert {type(value) for value in made} == {int}
+    assert made._replace(json=4).json == 4
+    pickled = pickle.loads(pickle.dumps(made))  # noqa: S301  # our own
+    for copied in (copy.deepcopy(made), pickled, made._replace()):
+        assert type(copied) is Bounds
+        assert copied == made
+    assert list(inspect.signature(Bounds).parameters) == list(Bounds._fields)
+    with pytest.raises(TypeError, match=r"^Bounds\.__new__\(\) got an unexpected keyword argument 'jsn'"):
+        Bounds(jsn=1)
 
 
 def test_bounds_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

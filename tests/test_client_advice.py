@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -242,3 +243,50 @@ def test_a_server_that_does_not_know_us(
 def test_where_nothing_listens_it_is_said_what_to_start(kind: str, url: str, advice: str) -> None:
     with connected(kind, url, limits=ONCE) as client, pytest.raises(ServerUnreachable, match=advice):
         client.run(prompt())
+
+
+UNANSWERED: list[Callable[[Any], Any]] = [
+    lambda client: client.interrupt(),
+    lambda client: client.free(),
+    lambda client: client.clear_queue(),
+    lambda client: client.delete_queued(["a"]),
+    lambda client: client.clear_history(),
+    lambda client: client.delete_history(["a"]),
+    lambda client: client.store_settings({"a": 1}),
+    lambda client: client.store_setting("a", 1),
+    lambda client: client.delete_userdata("a.json"),
+    lambda client: client.subscribe_logs(),
+]
+"""What ComfyUI does without saying anything."""
+
+
+def saying(content: bytes, kind: str | None) -> httpx.MockTransport:
+    headers = {} if kind is None else {"content-type": kind}
+    return httpx.MockTransport(lambda _: httpx.Response(200, content=content, headers=headers))
+
+
+@pytest.mark.parametrize("call", UNANSWERED)
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"<html>Welcome</html>", "text/html"),
+        (b"Hello", "Text/HTML; charset=utf-8"),
+        (b"\n<!doctype html>", None),
+    ],
+)
+def test_a_web_page_is_no_success(call: Callable[[Any], Any], content: bytes, kind: str | None) -> None:
+    told = r"gave a web page; is that a ComfyUI server\? \(if ComfyUI is below a path there, include it: "
+    with (
+        connected("Client", "http://host", transport=saying(content, kind), limits=ONCE) as client,
+        pytest.raises(ServerError, match=told),
+    ):
+        call(client)
+
+
+@pytest.mark.parametrize("call", UNANSWERED)
+@pytest.mark.parametrize(
+    ("content", "kind"), [(b"", None), (b"", "text/html"), (b"OK", "text/plain"), (b"{}", "application/json")]
+)
+def test_any_other_answer_is_a_success(call: Callable[[Any], Any], content: bytes, kind: str | None) -> None:
+    with connected("Client", "http://host", transport=saying(content, kind), limits=ONCE) as client:
+        call(client)

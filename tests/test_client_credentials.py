@@ -373,6 +373,11 @@ def test_the_partner_key_is_only_in_the_prompt_itself() -> None:
         ("wss://host.example/ws-base", "https://host.example/ws-base"),
         ("http://[::1]:8188", "http://[::1]:8188"),
         ("http://u:p@host:1?token=x", "http://host:1"),
+        ("http:8188", "http://http:8188"),
+        ("http:word@host:1", "http://host:1"),
+        ("http/comfy", "http://http/comfy"),
+        ("https.example", "http://https.example"),
+        ("http://host:1/my path", "http://host:1/my%20path"),
     ],
 )
 def test_addresses(given: str, url: str) -> None:
@@ -385,6 +390,45 @@ def test_addresses(given: str, url: str) -> None:
 def test_no_addresses(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ClientError, match="not a server address"):
         read_address(given)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("http:/localhost:8188", "http://localhost:8188"),
+        ("https:/comfy.example", "https://comfy.example"),
+        ("http:localhost:8188", "http://localhost:8188"),
+        ("HTTP:127.0.0.1:8188", "http://127.0.0.1:8188"),
+        ("https//comfy.example/base", "https://comfy.example/base"),
+        ("http:///127.0.0.1", "http://127.0.0.1"),
+        ("http:// 127.0.0.1", "http://127.0.0.1"),
+        ("http:\\\\host:8188", "http://host:8188"),
+        ("wss:/host", "wss://host"),
+        ("http:/ada:hunter22@host:1?token=hunter22", "http://host:1"),
+        ("http://local host:8188", "http://localhost:8188"),
+        ("local host:8188", "http://localhost:8188"),
+        ("https://ada:hunter22@my host/base", "https://myhost/base"),
+    ],
+)
+def test_an_address_that_is_misspelt_is_told_what_was_meant(given: str, meant: str) -> None:
+    with pytest.raises(ClientError, match=rf"not a server address; did you mean {meant}\?$") as caught:
+        read_address(given)
+    assert "hunter22" not in str(caught.value)
+    read_address(meant)
+
+
+def test_no_password_is_told_as_an_address() -> None:
+    for given in ("http://hunter 22?x@host", "http:/hunter22?x@host"):
+        with pytest.raises(ClientError, match="not a server address; write it like") as caught:
+            read_address(given)
+        assert "hunter" not in str(caught.value)
+
+
+def test_nothing_listens_on_port_0() -> None:
+    with pytest.raises(
+        ClientError, match=r"'http://h:0' is not a server address; nothing listens on port 0: "
+    ):
+        read_address("http://h:0")
 
 
 @pytest.mark.parametrize("kind", [Client, AsyncClient])

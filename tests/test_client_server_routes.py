@@ -305,3 +305,32 @@ def test_middleware_wraps_every_request(connect: Connect) -> None:
     assert client.request("GET", "/api/secret").content == b'{"made": "up"}'
     assert ("POST /api/prompt", 200) in seen
     assert seen[-1] == ("GET /api/secret", 200)
+
+
+@pytest.mark.parametrize("given", [None, 5, "", " "])
+@pytest.mark.parametrize("name", ["attach", "history_entry", "job", "interrupt"])
+def test_what_is_no_id_of_a_prompt_is_refused(client: Any, name: str, given: Any) -> None:
+    """Servers take an interrupt of the prompt "" as one of any prompt."""
+    if name == "interrupt" and given is None:
+        return
+    with pytest.raises((TypeError, ValueError), match="a prompt's id must "):
+        getattr(client, name)(given)
+
+
+@pytest.mark.parametrize("call", [("history", "max_items"), ("history", "offset"), ("jobs", "limit")])
+def test_counts_are_whole_numbers(client: Any, call: tuple[str, str]) -> None:
+    name, option = call
+    for wrong in ("x", 2.5, True):
+        with pytest.raises(TypeError, match=f"{option} must be a whole number, not {wrong!r}"):
+            getattr(client, name)(**{option: wrong})
+
+
+@pytest.mark.parametrize("name", ["models", "model_files"])
+def test_a_model_folder_that_is_not_there_is_told_the_nearest(client: Any, name: str) -> None:
+    with pytest.raises(ServerError, match=r"has no model folder 'lora'; did you mean 'loras'\?$") as caught:
+        getattr(client, name)("lora")
+    assert caught.value.status == 404
+    with pytest.raises(ServerError, match=r"has no model folder 'xyz'; available: checkpoints, "):
+        getattr(client, name)("xyz")
+    with pytest.raises(TypeError, match="names and ids must be strings, not None"):
+        getattr(client, name)(None)

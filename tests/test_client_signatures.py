@@ -6,8 +6,9 @@ import inspect
 import math
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import httpx
@@ -106,6 +107,8 @@ def test_common_parts_are_written_once() -> None:
         ({"limits": 3}, "limits must be a Limits"),
         ({"bounds": 3}, "bounds must be a Bounds"),
         ({"cache": "x"}, "cache must be a number of seconds"),
+        ({"cache": 1j}, "cache must be a number of seconds"),
+        ({"cache": math.nan}, "cache must be a number of seconds"),
         ({"headers": {"X": None}}, "header X must be a string"),
         ({"middleware": 3}, "middleware must be a list of functions"),
         (
@@ -125,13 +128,62 @@ def test_options_of_another_type_are_refused(options: dict[str, Any], told: str)
     ("name", "value", "error"),
     [
         ("quiet", "x", TypeError),
+        ("quiet", None, TypeError),
         ("retries", True, TypeError),
+        ("retries", None, TypeError),
+        ("retries", 2.5, TypeError),
+        ("retries", -1, ValueError),
         ("answer", math.nan, TypeError),
+        ("answer", 0, ValueError),
+        ("connect", math.inf, ValueError),
+        ("connect", 10**400, ValueError),
+        ("connect", 3_000_000, ValueError),
+        ("connect", 1j, TypeError),
+        ("socket", None, TypeError),
+        ("socket", -1, ValueError),
+        ("backoff", None, TypeError),
+        ("backoff", -1, ValueError),
+        ("patience", -math.inf, ValueError),
+        ("poll_most", 0, ValueError),
     ],
 )
 def test_limits_that_are_none_are_refused(name: str, value: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match=f"{name} of Limits must be"):
         Limits(**{name: value})
+
+
+def test_a_limit_that_is_too_long_says_what_to_write() -> None:
+    with pytest.raises(
+        ValueError, match=r"at most 1,000,000 seconds, not inf; write 1000000 to wait as long"
+    ):
+        Limits(quiet=math.inf)
+    Limits(**{each.name: 1_000_000 for each in fields(Limits)})
+
+
+def test_limits_are_plain_numbers_whatever_they_are_given_as() -> None:
+    np = pytest.importorskip("numpy")
+    given: dict[str, Any] = {
+        "connect": np.float32(2), "quiet": Fraction(1, 2), "answer": Decimal(9), "retries": np.int64(3),
+        "backoff": 0, "socket": 0, "patience": math.inf, "history": math.inf,
+    }  # fmt: skip
+    limits = Limits(**given)
+    for name, value in given.items():
+        assert getattr(limits, name) == value
+        assert type(getattr(limits, name)) is (int if name == "retries" else float)
+
+
+@pytest.mark.parametrize("timeout", ["5", True, math.nan, 1j])
+@pytest.mark.parametrize("call", ["connect", "events", "request"])
+def test_a_timeout_that_is_no_number_is_refused(call: str, timeout: Any) -> None:
+    given = ("GET", "/api/queue") if call == "request" else ()
+    with Client("http://127.0.0.1:9") as client, pytest.raises(TypeError, match="timeout must be a number"):
+        getattr(client, call)(*given, timeout=timeout)
+
+
+@pytest.mark.parametrize("timeout", [0, -1, math.inf])
+def test_a_request_has_some_time(timeout: float) -> None:
+    with Client("http://127.0.0.1:9") as client, pytest.raises(ValueError, match="timeout must be"):
+        client.request("GET", "/api/queue", timeout=timeout)
 
 
 def test_options_that_are_nearly_of_their_type_are_taken() -> None:
@@ -145,7 +197,7 @@ def test_options_that_are_nearly_of_their_type_are_taken() -> None:
     options: dict[str, Any] = {
         "basic": [Name("ada"), Name("x")],
         "headers": httpx.Headers({"X-A": "b"}),
-        "limits": Named(connect=None, patience=-1),  # type: ignore[arg-type]
+        "limits": Named(connect=Decimal(1)),  # type: ignore[arg-type]
         "middleware": (each for each in ()),
         "proxy": httpx.URL("http://127.0.0.1:9"),
         "client_id": uuid.uuid4(),

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from comfyflow import convert_workflow, to_python
+from comfyflow.batch import Batch, Recipe
 from comfyflow.client import AsyncClient, Client, ClientOptions, SubmitOptions, WaitOptions
+from comfyflow.graph.prompt import read_prompt
 from comfyflow.schema import Schema, load_schema
-from comfyflow.simulator import Simulator
+from comfyflow.simulator import Simulator, simulates
 from comfyflow.testing import strategies
 from tests.simulated import NODES, SAVE
 
@@ -127,3 +131,57 @@ def test_what_stands_before_and_behind_the_options_stays() -> None:
     assert places == sorted(places)
     assert inspect.signature(Client.run).parameters["timeout"].default == 3600.0
     assert inspect.signature(Client.run).parameters["websocket"].annotation == "bool | None"
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda client: client.delete_queued("abc"), "prompt_ids"),
+        (lambda client: client.delete_history("abc"), "prompt_ids"),
+        (lambda client: client.cancel_jobs("abc"), "prompt_ids"),
+        (lambda client: client.jobs(status="abc"), "status"),
+        (lambda client: client.assets(tags_all="abc"), "tags_all"),
+        (lambda client: client.asset_tags(tags_none="abc"), "tags_none"),
+        (lambda client: client.upload_asset(b"x", tags="abc"), "tags"),
+    ],
+)
+def test_a_string_is_not_taken_as_a_list_of_its_letters(call: Callable[[Client], object], name: str) -> None:
+    """Nothing is sent: no server is there."""
+    told = rf"^{name} must be a list of [a-z ]+, not a string: write \['abc'\]$"
+    with Client("http://127.0.0.1:9") as client, pytest.raises(TypeError, match=told):
+        call(client)
+
+
+def test_a_string_is_not_taken_as_the_ids_of_targets(server: Simulator) -> None:
+    sent = len(server.prompts)
+    with (
+        Client(server.url) as client,
+        pytest.raises(TypeError, match="targets must be a list of nodes"),
+    ):
+        client.run(SAVE, targets="12")
+    assert len(server.prompts) == sent
+
+
+def test_what_is_not_strings_is_refused_where_strings_are_listed() -> None:
+    with Client("http://127.0.0.1:9") as client:
+        with pytest.raises(TypeError, match="prompt_ids must be a list of ids, not None"):
+            client.delete_queued(cast("Any", None))
+        with pytest.raises(TypeError, match="prompt_ids must be a list of ids: 5 is not a string"):
+            client.delete_history(cast("Any", ["a", 5]))
+
+
+def test_a_string_is_not_taken_as_letters_elsewhere(tmp_path: Path) -> None:
+    graph = read_prompt(SAVE)
+    schema = load_schema(NODES)
+    editor = {"nodes": [], "links": [], "version": 0.4}
+    calls: list[tuple[str, Callable[[], object]]] = [
+        ("node_ids", lambda: graph.upstream("12")),
+        ("node_ids", lambda: graph.downstream("12")),
+        ("params", lambda: to_python(SAVE, schema, params="seeds")),
+        ("packs", lambda: convert_workflow(editor, schema, packs="my_pack")),
+        ("outputs", lambda: simulates("ThereIsNone", outputs="IMAGE")),
+        ("servers", lambda: Batch(Recipe.of(SAVE), [], servers="http://127.0.0.1:9", out=tmp_path)),
+    ]
+    for name, call in calls:
+        with pytest.raises(TypeError, match=f"^{name} must be a list.*, not a string: write "):
+            call()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import math
 import threading
 from pathlib import Path
 from typing import Any
@@ -188,3 +189,48 @@ def test_one_that_runs_on_its_own_has_assets_where_they_are_asked_for(assets: bo
 def test_a_port_that_none_can_be_is_refused() -> None:
     with pytest.raises(SimulatorError, match=r"cannot listen on 127\.0\.0\.1:99999"):
         Simulator(port=99_999).start()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"step_seconds": "0.1"}, "step_seconds must be a number of seconds, not '0.1'$"),
+        ({"step_seconds": None}, "step_seconds must be a number of seconds, not None$"),
+        ({"step_seconds": math.nan}, "step_seconds must be a number of seconds, not nan$"),
+        ({"step_seconds": math.inf}, "step_seconds must be at most "),
+        ({"step_seconds": -1}, "step_seconds must be at least 0 seconds, not -1$"),
+        ({"models": ["a.safetensors"]}, 'models must be .*, not .*; write {"checkpoints": '),
+        ({"models": None}, "models must be .*, not None; write "),
+        ({"models": "list"}, "models must be 'any' or 'listed', not 'list'; did you mean 'listed'?"),
+        (
+            {"models": {"checkpoints": "a.safetensors"}},
+            "files of 'checkpoints' must be a list of names, not a ",
+        ),
+        (
+            {"models": {"checkpoints": [1]}},
+            "the files of 'checkpoints' must be .*: 1 is not a string",
+        ),
+        ({"models": {1: []}}, "models must have the names of folders, not 1$"),
+        ({"models": {"checkpoint": []}}, "has no model folder 'checkpoint'; did you mean 'checkpoints'?"),
+        ({"models": {"Loras": []}}, "did you mean 'loras'?"),
+        ({"models": {"lora": []}}, "did you mean 'loras'?"),
+        ({"models": {"controlnets": []}}, "did you mean 'controlnet'?"),
+        ({"models": {"chekpoints": []}}, "did you mean 'checkpoints'?"),
+    ],
+)
+def test_what_a_simulator_cannot_be_is_refused(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(SimulatorError, match=told):
+        Simulator(NODES, **options)
+
+
+def test_packs_have_model_folders_of_their_own() -> None:
+    """Names of folders of real packs."""
+    names = [
+        "LLM", "animatediff_models", "animatediff_motion_lora", "clip", "clip_gguf", "controlnet_aux",
+        "depthanything", "facerestore_models", "insightface", "instantid", "ipadapter", "loras2", "mmdets",
+        "pulid", "sam2", "sams", "ultralytics", "unet", "unet_gguf", "vae_gguf",
+        "xlabs_controlnets", "xlabs_loras",
+    ]  # fmt: skip
+    with Simulator(NODES, models=dict.fromkeys(names, ("a.safetensors",))) as server:
+        for name in names:
+            assert HTTP.get(f"{server.url}/models/{name}").json() == ["a.safetensors"]

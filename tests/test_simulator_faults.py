@@ -14,6 +14,7 @@ import pytest
 from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import ClientConnection, connect
 
+from comfyflow.errors import SimulatorError
 from comfyflow.simulator import Simulator
 from tests.simulated import HTTP, NODES, SAVE, entry, error, run, submit, text
 
@@ -41,6 +42,21 @@ def wait_for(condition: Any) -> None:
 
 def remaining(server: Simulator) -> int:
     return HTTP.get(f"{server.url}/prompt").json()["exec_info"]["queue_remaining"]
+
+
+def test_a_fault_of_a_class_that_is_not_there_is_refused() -> None:
+    """No node would ever have it, and the test that asked for it would pass."""
+    server = Simulator(NODES)
+    with pytest.raises(SimulatorError, match=r"has no node class 'SaveImg'; did you mean 'SaveImage'\?"):
+        server.fail_next("disk full", class_type="SaveImg")
+    with pytest.raises(SimulatorError, match="has no node class 'SaveImg'"):
+        server.slow_down(1, "SaveImg")
+    with pytest.raises(SimulatorError, match="has no node class 'Qqqqqq'; define it first, with simulate"):
+        server.fail_next(class_type="Qqqqqq")
+    server.simulate("Qqqqqq", lambda text: text)
+    server.fail_next(class_type="Qqqqqq")
+    assert [fault.class_type for fault in server.faults.node_faults] == ["Qqqqqq"]
+    assert server.faults.slow_nodes == {}
 
 
 def test_one_node_fails_once() -> None:

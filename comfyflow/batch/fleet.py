@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..errors import LedgerError
+from ..errors import CommandError, LedgerError
+from ..number import read_seconds
+from ..option import read_texts
 from ..source import Source
 from .record import Attempt, Ending
 from .schedule import Offer
@@ -110,14 +112,21 @@ class NamedServers:
         urls: The addresses.
         options: How to connect to them.
         patience: Seconds that one may be away before its rows are sent elsewhere.
+
+    Raises:
+        CommandError: `patience` is not a number of seconds.
+        TypeError: `urls` is one string.
     """
 
     is_open = False
 
     def __init__(self, urls: Sequence[str], options: ClientOptions, patience: float) -> None:
-        self._urls = tuple(dict.fromkeys(urls))
+        self._urls = tuple(dict.fromkeys(read_texts(urls, "servers", "addresses")))
         self._options: ClientOptions = options
-        self._patience = patience
+        try:
+            self._patience = read_seconds(patience, "patience", endless=True)
+        except (TypeError, ValueError) as error:
+            raise CommandError(str(error)) from None
 
     async def start(self, out: Path) -> Sequence[str]:  # noqa: ARG002  # not needed here
         """Their addresses."""

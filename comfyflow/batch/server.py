@@ -122,7 +122,9 @@ class BatchServer:
         core = self.client._core
         core.hub.listen(self._watch)
         self._calm: Final = core.limited(
-            dataclasses.replace(core.limits, poll=core.limits.quiet, poll_most=core.limits.quiet_most)
+            dataclasses.replace(
+                core.limits, poll=core.limits.quiet or core.limits.poll, poll_most=core.limits.quiet_most
+            )
         )
         self.runs: Final[dict[int, Run]] = {}
         """The prompts that it has, by row."""

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from ..errors import ClientError, CommandError, ModelFileError, ServerError, ServerUnreachable
-from ..nearest import did_you_mean
 from . import PROBLEMS, UNUSABLE
 from .connection import connected
 from .options import PATH, complete_file, json_text, server_option
@@ -87,9 +86,7 @@ def _models_in(client: Client, folder: str) -> list[str]:
     except ServerError as error:
         if error.status != 404:
             raise
-    folders = client.model_folders()
-    hint = did_you_mean(folder, folders, f"available: {', '.join(folders) or 'none'}")
-    raise CommandError(f"{client.url} has no model folder {folder!r}; {hint}")
+        raise CommandError(str(error)) from None
 
 
 def _missing(

@@ -20,6 +20,12 @@ from .flow import Answer, Request
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}")
 
 
+_MISSPELT: Final = re.compile(r"(https?|wss?)(:[\s/\\]*|[\s/\\]{2,})([^\s/\\:].*)", re.IGNORECASE | re.DOTALL)
+
+
+_PORT: Final = re.compile(r"\d+(?:[/?#]|\Z)")
+
+
 _MISPLACED: Final = re.compile(r"//|:[^/]*@")
 """A path that no one intends, as in ``http:/ada:word@host``: it must not be shown."""
 
@@ -149,20 +155,53 @@ def read_address(url: str | None = None) -> tuple[Address, Credentials]:
             f"a server's address must be a string like {DEFAULT_SERVER}, not {type(url).__name__}"
         )
     text = (url if url is not None else named_server().url).strip()
+    meant = _with_slashes(text)
+    if meant:
+        raise _no_address(text, meant)
     try:
         parts = urlsplit(text if "://" in text else f"http://{text}")
     except ValueError:
         parts = urlsplit("")
     scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
     try:
-        port = parts.port or _PORTS.get(scheme)
+        port = _PORTS.get(scheme) if parts.port is None else parts.port
         host = _host(parts.hostname or "")
     except ValueError:
         port, host = None, ""
     if port is None or not host or _MISPLACED.search(parts.path):
-        raise ClientError(f"{redacted(text)!r} is not a server address; write it like {DEFAULT_SERVER}")
+        raise _no_address(text)
+    if re.search(r"\s", host):
+        shown = "".join(redacted(text).split())
+        raise _no_address(text, shown if "://" in shown else f"http://{shown}")
+    if port == 0:
+        advice = f"nothing listens on port 0: ComfyUI's own port is 8188, as in {DEFAULT_SERVER}"
+        raise _no_address(text, advice=advice)
     base = parts.path.rstrip("/").removesuffix("/api")
     return Address(scheme, host, port, quote(base, safe="/%:@!$&'()*+,;=~-._")), _credentials_in(parts)
+
+
+def _no_address(text: str, meant: str = "", advice: str = "") -> ClientError:
+    """The error for what is not an address.
+
+    Args:
+        text: What was given.
+        meant: The address that it is likely to be, without secrets.
+        advice: What is wrong, if that is known.
+    """
+    if meant and "…" not in meant:
+        advice = f"did you mean {meant}?"
+    advice = advice or f"write it like {DEFAULT_SERVER}"
+    return ClientError(f"{redacted(text)!r} is not a server address; {advice}")
+
+
+def _with_slashes(text: str) -> str:
+    """An address whose ``://`` is misspelt, spelled right and without secrets; ``""`` for any other."""
+    found = _MISSPELT.fullmatch(text)
+    if found is None or found[2] == "://":
+        return ""
+    if found[2] == ":" and ("@" in found[3] or _PORT.match(found[3])):  # a user or a host of that name
+        return ""
+    return redacted(f"{found[1].lower()}://{found[3]}")
 
 
 def is_loopback(host: str) -> bool:

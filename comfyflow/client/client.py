@@ -62,15 +62,14 @@ class Client(BlockingParts):
     when it is first needed.
 
     Args:
-        url: The server; None means ``COMFYFLOW_SERVER``, or the config file's, or else
-            ``http://127.0.0.1:8188``.
+        url: The server; None means ``COMFYFLOW_SERVER``, the config file's, or ``http://127.0.0.1:8188``.
         transport: An httpx transport instead of the network, for tests.
         connect_socket: Opens the WebSocket instead of the websockets package.
         options: Other options: see `ClientOptions`.
 
     Raises:
         ClientError: The address is not valid.
-        TypeError: An option is unknown.
+        TypeError: An option is unknown, or of another type.
     """
 
     def __init__(
@@ -306,6 +305,8 @@ class Client(BlockingParts):
 
         Raises:
             PromptLost: The server does not know it.
+            TypeError: The id is not a string.
+            ValueError: It is empty.
         """
         self._refuse_resolver(resolver)
         return self._handle(self._driver.drive(running.attach(self._core, prompt_id)), resolver)

@@ -7,9 +7,8 @@ import json
 import random
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from numbers import Real
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urljoin, urlsplit
 
@@ -18,83 +17,15 @@ from ..cache_folder import CacheFolder
 from ..client_options import Limits
 from ..errors import BoundsError, ClientError, ServerError, ServerUnreachable, WaitTimeout
 from ..json_types import is_object
+from ..number import read_timeout
 from ..schema import Schema
 from .address import Address, Credentials, elsewhere, for_answer
+from .answer_cache import AnswerCache
 from .flow import Answer, BodySink, Flow, Forward, Middleware, Request, Signal, send, sleep
 from .web_socket import Hub
 
 if TYPE_CHECKING:
     from .backend import Recognition
-
-_KEPT: Final = frozenset(
-    {
-        "embeddings",
-        "extensions",
-        "experiment",
-        "features",
-        "global_subgraphs",
-        "i18n",
-        "models",
-        "node_replacements",
-        "object_info",
-        "view_metadata",
-        "workflow_templates",
-    }
-)
-"""The routes whose answers change only when something is installed."""
-
-
-def check_seconds(seconds: object) -> None:
-    """Refuse anything but a time to wait, before anything is sent.
-
-    Raises:
-        TypeError: It is not a number of seconds.
-    """
-    if seconds is not None and (not isinstance(seconds, Real) or seconds != seconds):  # NaN
-        raise TypeError(f"timeout must be a number of seconds or None, not {seconds!r}")
-
-
-class AnswerCache:
-    """Cached answers about what a server has installed.
-
-    Args:
-        seconds: How long an answer is valid; 0 caches nothing.
-        clock: A monotonic clock, in seconds.
-        life: Changes whenever the server may be a different one.
-    """
-
-    def __init__(self, seconds: float, clock: Callable[[], float], life: Callable[[], object]) -> None:
-        self._seconds = seconds
-        self._clock = clock
-        self._life = life
-        self._kept: dict[object, tuple[float, Answer]] = {}
-
-    def fetch(self, request: Request, forward: Forward) -> Flow[Answer]:
-        """The answer to a request: a cached one, or a new one, which is cached if it is worth it."""
-        if self._seconds <= 0 or not _is_kept(request):
-            return (yield from forward(request))
-        key = (self._life(), request.path, request.query, _frozen(request.headers))
-        known = self._kept.get(key)
-        if known is not None and self._clock() - known[0] < self._seconds:
-            return known[1]
-        answer = yield from forward(request)
-        if answer.ok:
-            self._kept[key] = (self._clock(), answer)
-        return answer
-
-    def clear(self) -> None:
-        """Forget all answers."""
-        self._kept.clear()
-
-
-def _is_kept(request: Request) -> bool:
-    parts = request.path.split("/")
-    return request.method == "GET" and parts[1:2] == ["api"] and parts[2:3] != [] and parts[2] in _KEPT
-
-
-def _frozen(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted(headers.items()))
-
 
 T = TypeVar("T")
 
@@ -125,6 +56,10 @@ _LEAST: Final = 0.5
 
 
 _SCHEMES: Final = ("http", "https")
+
+
+_PAGES: Final = ("text/html", "application/xhtml+xml")
+"""What a web page says it is."""
 
 
 _TRAVELLING: Final = frozenset({"accept", "accept-encoding", "if-range", "range", "user-agent"})
@@ -202,10 +137,9 @@ class Core:
         Raises:
             TypeError: They are not a number.
         """
-        check_seconds(seconds)
         hurried = copy.copy(self)
-        hurried.until = None if seconds is None else self.clock() + max(seconds, 0.0)
-        hurried.given = seconds
+        hurried.given = given = read_timeout(seconds)
+        hurried.until = None if given is None else self.clock() + max(given, 0.0)
         return hurried
 
     def limited(self, limits: Limits) -> Core:
@@ -392,6 +326,21 @@ def fetch_json(core: Core, request: Request, fits: Callable[[Any], bool] = lambd
     return (yield from call_for(core, request, read))
 
 
+def tell(core: Core, request: Request) -> Flow[None]:
+    """Send a request as `call` does. ComfyUI answers it without a body; a web page comes from something else.
+
+    Raises:
+        ServerUnreachable: No answer came.
+        ServerError: The answer is an error, or a web page.
+    """
+
+    def read(answer: Answer) -> None:
+        if _is_page(answer):
+            raise _stranger(core, request, answer)
+
+    yield from call_for(core, request, read)
+
+
 def parse_json(core: Core, request: Request, answer: Answer) -> Any:
     """The JSON value of an answer. ``NaN`` and ``Infinity`` are allowed: servers write them.
 
@@ -406,14 +355,26 @@ def parse_json(core: Core, request: Request, answer: Answer) -> Any:
     try:
         return json.loads(answer.content)
     except (ValueError, RecursionError):
-        page = answer.content.lstrip()[:1] == b"<"
-        what = "a web page" if page else "no JSON"
-        hint = f" ({elsewhere(core.address)})" if page else ""
-        raise ServerError(
-            f"{request.label} of {core.address} gave {what}; is that a ComfyUI server?{hint}",
-            answer.status,
-            _shown(core, answer),
-        ) from None
+        raise _stranger(core, request, answer) from None
+
+
+def _is_page(answer: Answer) -> bool:
+    """Whether an answer is a web page. Some proxies call an empty one so, too."""
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    begin = answer.content.lstrip()[:1]
+    return begin == b"<" or (begin != b"" and kind in _PAGES)
+
+
+def _stranger(core: Core, request: Request, answer: Answer) -> ServerError:
+    """The error of an answer that is not ComfyUI's."""
+    page = _is_page(answer)
+    what = "a web page" if page else "no JSON"
+    hint = f" ({elsewhere(core.address)})" if page else ""
+    return ServerError(
+        f"{request.label} of {core.address} gave {what}; is that a ComfyUI server?{hint}",
+        answer.status,
+        _shown(core, answer),
+    )
 
 
 def error_of(core: Core, request: Request, answer: Answer) -> ServerError:

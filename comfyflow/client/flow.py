@@ -249,7 +249,37 @@ def json_body(value: object) -> bytes:
     return _SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text).encode()
 
 
+def prompt_segment(prompt_id: str) -> str:
+    """A prompt's id as one path segment.
+
+    Raises:
+        TypeError: It is not a string.
+        ValueError: It is empty: the route of all prompts.
+    """
+    check_prompt_id(prompt_id)
+    return segment(prompt_id)
+
+
+def check_prompt_id(prompt_id: object) -> None:
+    """Refuse what cannot be a prompt's id, before anything is sent.
+
+    Raises:
+        TypeError: It is not a string.
+        ValueError: It is empty.
+    """
+    if not isinstance(prompt_id, str):
+        raise TypeError(f"a prompt's id must be a string, not {prompt_id!r:.100}")
+    if not prompt_id.strip():
+        raise ValueError("a prompt's id must not be empty")
+
+
 def segment(text: str) -> str:
-    """A string as one path segment: slashes and dots in it cannot turn it into another route."""
+    """A string as one path segment: slashes and dots in it cannot turn it into another route.
+
+    Raises:
+        TypeError: It is not a string.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"names and ids must be strings, not {text!r:.100}")
     quoted = quote(text, safe="", errors="surrogatepass")
     return quoted.replace(".", "%2E") if quoted in (".", "..") else quoted

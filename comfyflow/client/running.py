@@ -16,7 +16,7 @@ from ..schema.schema import UNKNOWN
 from ..source import Source, prompt_classes
 from .backend import recognise
 from .core import Core, about, in_time
-from .flow import Flow, Watch
+from .flow import Flow, Watch, check_prompt_id
 from .inputs import Uploaded, upload_inputs
 from .options import (
     RunSettings,
@@ -270,7 +270,10 @@ def attach(core: Core, prompt_id: str) -> Flow[Started]:
 
     Raises:
         PromptLost: The server does not know it.
+        TypeError: The id is not a string.
+        ValueError: It is empty.
     """
+    check_prompt_id(prompt_id)
     return (yield from about(core, prompt_id, _attach(core, prompt_id)))
 
 
@@ -442,4 +445,6 @@ def _chosen(prepared: Source, options: RunSettings) -> list[str] | None:
 
 
 def _target_ids(prepared: Source, targets: Sequence[Any]) -> list[str]:
+    if isinstance(targets, str):  # of a letter each, there may be nodes of these ids
+        raise TypeError(f"targets must be a list of nodes or ids, not a string: write [{targets!r}]")
     return [target if isinstance(target, str) else prepared.id_of(target) for target in targets]

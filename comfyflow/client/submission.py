@@ -28,7 +28,7 @@ from ..problem import Place, Problem
 from ..schema import Schema
 from ..source import Source
 from .backend import Input
-from .core import Core, about, ask, call, error_of, may_pass, parse_json, patiently, retry_after, server_words
+from .core import Core, about, ask, error_of, may_pass, parse_json, patiently, retry_after, server_words, tell
 from .flow import Answer, Flow, Request, json_body
 from .options import NodeFailurePolicy
 from .routes.node_class_routes import class_infos, whole_catalogue
@@ -328,7 +328,7 @@ def _remove_copies(core: Core, prompt_id: str) -> Flow[None]:
         begun = (yield from history_entry(core, prompt_id)) is not None
     for _ in waiting if begun else waiting[1:]:
         delete = Request("POST", "/api/queue", content=json_body({"delete": [prompt_id]}), repeatable=begun)
-        yield from call(core, delete)
+        yield from tell(core, delete)
 
 
 def _arrived(core: Core, run: Run, failure: ServerError | ServerUnreachable) -> Flow[bool]:
@@ -444,7 +444,7 @@ def _strange(value: object) -> str | None:
 def _read_accepted(core: Core, request: Request, answer: Answer) -> QueuedPrompt:
     said = parse_json(core, request, answer)
     prompt_id = said.get("prompt_id") if is_object(said) else None
-    if not is_object(said) or not isinstance(prompt_id, str):
+    if not is_object(said) or not isinstance(prompt_id, str) or not prompt_id:
         raise ServerError(
             f"{request.label} of {core.address} did not give a prompt id; is that a ComfyUI server?",
             answer.status,

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ..errors import ClientError, ServerError, ServerUnreachable, SocketUnavailable, WaitTimeout
+from ..number import read_timeout
 from .backend import Sighting
-from .core import Core, about, check_seconds, may_pass
+from .core import Core, about, may_pass
 from .event import ServerEvent
 from .feed import Feed
 from .flow import Flow, Signal, StartSocket, Watch, sleep
@@ -54,10 +55,9 @@ class Deadline:
     """
 
     def __init__(self, core: Core, seconds: float | None) -> None:
-        check_seconds(seconds)
         self._clock = core.clock
-        self._end = None if seconds is None else core.clock() + max(seconds, 0.0)
-        self.seconds = seconds
+        self.seconds: Final[float | None] = read_timeout(seconds)
+        self._end = None if self.seconds is None else core.clock() + max(self.seconds, 0.0)
 
     def within(self, seconds: float) -> float:
         """A pause, cut short by the deadline."""
@@ -396,18 +396,17 @@ def require_pictures(core: Core, run: Run, told: bool) -> Flow[None]:
 def connect(core: Core, timeout: float | None) -> Flow[None]:
     """Open the socket; see `Client.connect`."""
     require_socket(core)
-    seconds = core.limits.socket if timeout is None else timeout
+    seconds = core.limits.socket if timeout is None else read_timeout(timeout)
     yield from _until_open(core, seconds)
     if core.hub.stop.is_set():
         raise ClientError("this client is closed; make a new one")
     if not core.hub.connected:
         why = core.hub.failure or "the server has not answered yet"
-        raise SocketUnavailable(
-            f"no WebSocket at {core.address.socket_url(core.client_id)} within {seconds:g} s: {why}"
-        )
+        within = "" if seconds is None else f" within {seconds:g} s"
+        raise SocketUnavailable(f"no WebSocket at {core.address.socket_url(core.client_id)}{within}: {why}")
 
 
-def _until_open(core: Core, seconds: float) -> Flow[None]:
+def _until_open(core: Core, seconds: float | None) -> Flow[None]:
     """Wait until the socket is open, however many attempts it takes."""
     listener: Listener[ServerEvent] = Listener(core.new_signal(), 1)
     core.hub.listen(listener)

@@ -165,12 +165,25 @@ class Graph(Mapping[str, GraphNode]):
         return turned(self._all_sources())
 
     def upstream(self, node_ids: Iterable[str]) -> set[str]:
-        """The nodes that these depend on, including themselves. Unknown ids are ignored."""
-        return reachable((node_id for node_id in node_ids if node_id in self._nodes), self.sources)
+        """The nodes that these depend on, including themselves. Unknown ids are ignored.
+
+        Raises:
+            TypeError: It is given one string.
+        """
+        return reachable(self._known(node_ids), self.sources)
 
     def downstream(self, node_ids: Iterable[str]) -> set[str]:
-        """The nodes that depend on these, including themselves. Unknown ids are ignored."""
-        return reachable((node_id for node_id in node_ids if node_id in self._nodes), self.users.__getitem__)
+        """The nodes that depend on these, including themselves. Unknown ids are ignored.
+
+        Raises:
+            TypeError: It is given one string.
+        """
+        return reachable(self._known(node_ids), self.users.__getitem__)
+
+    def _known(self, node_ids: Iterable[str]) -> list[str]:
+        if isinstance(node_ids, str):  # of a letter each, there may be nodes of these ids
+            raise TypeError(f"node_ids must be a list of ids, not a string: write [{node_ids!r}]")
+        return [node_id for node_id in node_ids if node_id in self._nodes]
 
     def way(self, source: str, target: str) -> list[str] | None:
         """A shortest path along links from one node to another, both included; None if there is none."""

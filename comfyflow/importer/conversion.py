@@ -242,6 +242,7 @@ def convert_workflow(
 
     Raises:
         ConversionError: It is not a workflow, or the editor itself fails on it.
+        TypeError: `packs` is one string.
     """
     choice = choose_editor(editor, schema, workflow if is_object(workflow) else {})
     rules = choice.rules

@@ -120,7 +120,10 @@ def pack_set(given: Iterable[Pack | ModuleType | str], report: ConversionReport,
 
     Raises:
         ConversionError: One cannot be loaded.
+        TypeError: They are one string.
     """
+    if isinstance(given, str):
+        raise TypeError(f"packs must be a list, not a string: write [{given!r}]")
     known = standing_packs()
     loaded = [loaded_pack(one) for one in given]
     return PackSet(PackTable([*loaded, *known.packs]) if loaded else known, report, seed)

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 from ..dynamic import unfold_inputs
 from ..errors import PythonSourceError
 from ..graph import Graph, GraphNode, Link
+from ..option import read_texts
 from ..schema import InputSchema, NodeSchema, Schema, lists_files, takes_file
 from .name import snake, title_name
 from .node_class import NodeClasses
@@ -80,8 +81,9 @@ def choose_parameters(
 
     Raises:
         PythonSourceError: A word is not one of these, or names what does not exist or is linked.
+        TypeError: They are one string.
     """
-    words = list(KINDS if wanted is None else dict.fromkeys(wanted))
+    words = list(KINDS if wanted is None else dict.fromkeys(read_texts(wanted, "params", "words")))
     named = [word for word in words if word not in KINDS]
     places = [_find(graph, word) for word in named]
     finder = _Finder(graph, schema, classes)

@@ -74,6 +74,7 @@ def to_python(
         PythonSourceError: No program can make this graph: a cycle, a link to nothing; or `params`
             names what does not exist.
         PromptError: The JSON is not a prompt.
+        TypeError: `params` is one string.
     """
     if not all(part.isidentifier() for part in package.split(".")):
         raise PythonSourceError(f"{package!r:.80} is not a package name")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import ssl
 import threading
@@ -197,3 +198,13 @@ def simulator_of(request: web.Request) -> Simulator:
 def instance_of(request: web.Request) -> ServerInstance:
     """Its current life."""
     return request.app[SIMULATOR].instance
+
+
+def not_listening(host: str, port: int, error: BaseException) -> str:
+    """Why a port is not available, and what to do."""
+    where = f"cannot listen on {host}:{port}"
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return f"{where}: the port is in use. Choose another one, or 0 for any free port"
+    if isinstance(error, PermissionError):
+        return f"{where}: ports below 1024 need special rights. Choose another one, or 0 for any free port"
+    return f"{where}: {error}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..option import read_texts
 from .function_class import node_class
 
 if TYPE_CHECKING:
@@ -184,12 +185,17 @@ class NodeLibrary:
         outputs: Sequence[str] | None = None,
         output_node: bool | None = None,
     ) -> Callable[[F], F]:
-        """Make the decorated function what nodes of these classes do."""
+        """Make the decorated function what nodes of these classes do.
+
+        Raises:
+            TypeError: `outputs` is one string.
+        """
+        types = None if outputs is None else read_texts(outputs, "outputs", "types")
 
         def register(function: F) -> F:
             for class_type in class_types:
                 self.functions[class_type] = NodeFunction.of(
-                    function, needs, fingerprint, takes_lists, outputs, output_node
+                    function, needs, fingerprint, takes_lists, types, output_node
                 )
             return function
 
@@ -216,6 +222,9 @@ def simulates(
         outputs: The types of the outputs of a class that the schema does not have, instead of
             what the return annotation says: ``("IMAGE", "MASK")``.
         output_node: Whether it is an output node; by default, if it has no outputs.
+
+    Raises:
+        TypeError: `outputs` is one string.
 
     Example::
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import os
 import shutil
 import tempfile
@@ -24,7 +23,8 @@ from .executor import Settings
 from .failure import Faults, NodeFault
 from .folders import Folders, Installed, ModelFiles
 from .function_class import SimulatedNodes, SimulatedSchema
-from .instance import ServerInstance, listening
+from .given import duration, installed, known_class
+from .instance import ServerInstance, listening, not_listening
 from .live_schema import LiveNodes, simulated_schema
 from .node_function import USER_FUNCTIONS, NodeLibrary
 from .nodes import CORE
@@ -82,7 +82,8 @@ class Simulator:
         assets: Whether it lists its files as assets, as with ``--enable-assets`` (not before 0.27).
 
     Raises:
-        SimulatorError: The profile is unknown; there is no reference schema, or no editor.
+        SimulatorError: The profile is unknown; there is no reference schema, or no editor; `models` or
+            `step_seconds` is something else.
         SchemaError: `object_info` cannot be read.
     """
 
@@ -114,7 +115,7 @@ class Simulator:
         self.node_replacements: Replacements = node_replacements or {}
         self.frontend: Final = frontend_folder(frontend)
         self.user_settings: dict[str, Any] = dict(SETTINGS) if self.frontend else {}
-        self._installed: Installed = models
+        self._installed: Final = installed(models, self.profile.model_folders)
         of_user = NodeLibrary(USER_FUNCTIONS.functions)
         self._added = NodeLibrary(behind=of_user)
         core = NodeLibrary({OCCUPY.class_type: OCCUPY.function}, behind=CORE)
@@ -127,7 +128,7 @@ class Simulator:
         self._wanted_port = port
         self._host = host
         self._root = Path(root) if root is not None else None
-        self._look = (previews, caption, step_seconds)
+        self._look = (previews, caption, duration(step_seconds, "step_seconds"))
         self._temporary: Path | None = None
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -173,7 +174,7 @@ class Simulator:
             self._thread.join()
             self._thread = None
             self._remove_temporary()
-            raise SimulatorError(_not_listening(self._host, self._wanted_port, failure[0]))
+            raise SimulatorError(not_listening(self._host, self._wanted_port, failure[0]))
         return self
 
     def stop(self) -> None:
@@ -339,6 +340,9 @@ class Simulator:
             function: See `simulates`. None: decorate one.
             outputs: See `simulates`.
             output_node: See `simulates`.
+
+        Raises:
+            TypeError: `outputs` is one string.
         """
         registered = self._added.node(class_type, outputs=outputs, output_node=output_node)
         return registered if function is None else registered(function)
@@ -362,8 +366,12 @@ class Simulator:
             class_type: Only nodes of this class.
             node_id: Only the node of this id.
             out_of_memory: Whether it is an out-of-memory error.
+
+        Raises:
+            SimulatorError: It has no such class.
         """
-        self.faults.node_faults.append(NodeFault(message, exception_type, class_type, node_id, out_of_memory))
+        kind = known_class(class_type, self.schema.raw)
+        self.faults.node_faults.append(NodeFault(message, exception_type, kind, node_id, out_of_memory))
 
     def drop_socket(self, client_id: str | None = None) -> None:
         """Cut WebSocket connections as a network does: no goodbye, no replay.
@@ -443,8 +451,11 @@ class Simulator:
         Args:
             seconds: How much longer, each.
             class_type: Only nodes of this class.
+
+        Raises:
+            SimulatorError: It has no such class.
         """
-        self.faults.slow_nodes[class_type] = seconds
+        self.faults.slow_nodes[known_class(class_type, self.schema.raw)] = seconds
 
     def kill_worker(self) -> None:
         """End the worker at the next prompt: it stays running forever, later ones wait forever."""
@@ -479,13 +490,3 @@ class Simulator:
         if self._loop is None:
             raise SimulatorError("the simulator is not running")
         return asyncio.run_coroutine_threadsafe(call(), self._loop).result(STOP_SECONDS)
-
-
-def _not_listening(host: str, port: int, error: BaseException) -> str:
-    """Why a port is not available, and what to do."""
-    where = f"cannot listen on {host}:{port}"
-    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-        return f"{where}: the port is in use. Choose another one, or 0 for any free port"
-    if isinstance(error, PermissionError):
-        return f"{where}: ports below 1024 need special rights. Choose another one, or 0 for any free port"
-    return f"{where}: {error}"

@@ -22,6 +22,7 @@ from ...json_types import (
     text_or_empty,
     texts_in,
 )
+from ...option import read_texts
 from ...validate.rules import ServerRules
 from ..core import Core, ask, error_of, fetch_json
 from ..flow import Flow, Part, Request, json_body, segment
@@ -124,6 +125,7 @@ def assets(
         after: The ``next_cursor`` of the previous page; `offset` is ignored then.
 
     Raises:
+        TypeError: Tags are one string.
         ServerError: Assets are off (503), or an argument is wrong (400).
         ClientError: The server does not know ``tags_any``.
     """
@@ -179,6 +181,7 @@ def asset_tags(
         limit: How many tags, at most 1000; 100 by default.
 
     Raises:
+        TypeError: Tags are one string.
         ServerError: Assets are off (503), or an argument is wrong (400).
         ClientError: The server does not know ``tags_any``.
     """
@@ -223,14 +226,16 @@ def upload_asset(
         name: Its name; by default the file's own name.
 
     Raises:
+        TypeError: `tags` is one string.
         ClientError: The file cannot be read.
         ServerError: Assets are off (503), or the server refuses it.
     """
+    tags = read_texts(tags, "tags")
     content, own_name = upload_content(source)
     called = name or own_name
     digest = _hash(content)
     if digest is not None and (yield from has_asset(core, digest)):
-        body = json_body({"hash": digest, "name": called, "tags": list(tags)})
+        body = json_body({"hash": digest, "name": called, "tags": tags})
         request = Request("POST", "/api/assets/from-hash", content=body, repeatable=False)
     else:
         fields = {"tags": ",".join(tags), "name": called}
@@ -272,7 +277,9 @@ def _tag_query(
     core: Core, tags_all: Sequence[str], tags_any: Sequence[str], tags_none: Sequence[str]
 ) -> Flow[tuple[tuple[str, str], ...]]:
     """Tags in the server's form."""
-    if not (tags_all or tags_any or tags_none):
+    wanted = {"tags_all": tags_all, "tags_any": tags_any, "tags_none": tags_none}
+    lists = [read_texts(tags, name) for name, tags in wanted.items()]
+    if not any(lists):
         return ()
     stats = yield from system_stats(core)
     version = stats.version
@@ -283,8 +290,7 @@ def _tag_query(
                 f"ComfyUI {version} at {core.address} does not support tags_any; 0.33 and later do"
             )
         names = ("include_tags", "", "exclude_tags")
-    given = zip(names, (tags_all, tags_any, tags_none), strict=True)
-    return tuple((name, ",".join(tags)) for name, tags in given if tags)
+    return tuple((name, ",".join(tags)) for name, tags in zip(names, lists, strict=True) if tags)
 
 
 def _hash(content: bytes | Path) -> str | None:

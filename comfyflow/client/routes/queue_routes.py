@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -15,10 +15,12 @@ from ...json_types import (
     text_or_empty,
     texts_in,
 )
+from ...number import read_count
+from ...option import read_texts
 from ...output_file import OutputFile
-from ..core import Core, call, fetch_json
+from ..core import Core, fetch_json, tell
 from ..event import ExecutionFailed, ExecutionNodeFailed, ExecutionSummary
-from ..flow import Flow, Request, json_body, segment
+from ..flow import Flow, Request, check_prompt_id, json_body, prompt_segment
 from ..message import read_failure, read_node_failure, read_summary
 from ..run_event import Outcome, read_history_entry
 from .server_routes import find_object
@@ -104,14 +106,17 @@ def delete_queued(core: Core, prompt_ids: Sequence[str]) -> Flow[None]:
 
     Args:
         prompt_ids: Their ids.
+
+    Raises:
+        TypeError: It is one string, or something else than strings.
     """
-    body = json_body({"delete": list(prompt_ids)})
-    yield from call(core, Request("POST", "/api/queue", content=body))
+    body = json_body({"delete": read_texts(prompt_ids, "prompt_ids", "ids")})
+    yield from tell(core, Request("POST", "/api/queue", content=body))
 
 
 def clear_queue(core: Core) -> Flow[None]:
     """Remove all pending prompts from the queue, including other users'."""
-    yield from call(core, Request("POST", "/api/queue", content=json_body({"clear": True})))
+    yield from tell(core, Request("POST", "/api/queue", content=json_body({"clear": True})))
 
 
 def history(
@@ -122,8 +127,11 @@ def history(
     Args:
         max_items: How many; without an offset, the last ones.
         offset: How many to skip, counted from the oldest.
+
+    Raises:
+        TypeError: One is not a whole number.
     """
-    asked = (("max_items", max_items), ("offset", offset))
+    asked = _whole((("max_items", max_items), ("offset", offset)))
     query = tuple((name, str(value)) for name, value in asked if value is not None)
     said = object_or_empty((yield from fetch_json(core, Request("GET", "/api/history", query))))
     return {
@@ -136,8 +144,12 @@ def history_entry(core: Core, prompt_id: str) -> Flow[HistoryEntry | None]:
 
     Args:
         prompt_id: Its id.
+
+    Raises:
+        TypeError: The id is not a string.
+        ValueError: It is empty.
     """
-    path = f"/api/history/{segment(prompt_id)}"
+    path = f"/api/history/{prompt_segment(prompt_id)}"
     asked = Request("GET", path)
     said = yield from fetch_json(
         core, asked, lambda value: is_object(value) and (not value or prompt_id in value)
@@ -151,14 +163,17 @@ def delete_history(core: Core, prompt_ids: Sequence[str]) -> Flow[None]:
 
     Args:
         prompt_ids: Their ids.
+
+    Raises:
+        TypeError: It is one string, or something else than strings.
     """
-    body = json_body({"delete": list(prompt_ids)})
-    yield from call(core, Request("POST", "/api/history", content=body))
+    body = json_body({"delete": read_texts(prompt_ids, "prompt_ids", "ids")})
+    yield from tell(core, Request("POST", "/api/history", content=body))
 
 
 def clear_history(core: Core) -> Flow[None]:
     """Remove all prompts from the history, including other users'."""
-    yield from call(core, Request("POST", "/api/history", content=json_body({"clear": True})))
+    yield from tell(core, Request("POST", "/api/history", content=json_body({"clear": True})))
 
 
 def interrupt(core: Core, prompt_id: str | None = None) -> Flow[None]:
@@ -167,10 +182,27 @@ def interrupt(core: Core, prompt_id: str | None = None) -> Flow[None]:
     Args:
         prompt_id: Stop only this prompt, and only if it is running. None stops any running prompt, including
             other users'.
+
+    Raises:
+        TypeError: The id is not a string.
+        ValueError: It is empty: a server would stop any prompt.
     """
+    if prompt_id is not None:
+        check_prompt_id(prompt_id)
     body = json_body({"prompt_id": prompt_id} if prompt_id is not None else {})
     named = prompt_id is not None  # without a name, a second request might stop the next one
-    yield from call(core, Request("POST", "/api/interrupt", content=body, repeatable=named))
+    yield from tell(core, Request("POST", "/api/interrupt", content=body, repeatable=named))
+
+
+def _whole(given: Iterable[tuple[str, int | None]]) -> tuple[tuple[str, int | None], ...]:
+    """Counts, by name. What a negative one means is the server's business.
+
+    Raises:
+        TypeError: One is not a whole number.
+    """
+    return tuple(
+        (name, None if value is None else read_count(value, name, least=None)) for name, value in given
+    )
 
 
 def _is_queue(value: object) -> bool:
@@ -291,15 +323,15 @@ def jobs(
         offset: How many to skip.
 
     Raises:
+        TypeError: `status` is one string, or `limit` or `offset` is not a whole number.
         ServerError: The server is older than 0.6 (404), or an argument is wrong (400).
     """
     asked: tuple[tuple[str, object], ...] = (
-        ("status", ",".join(status) or None),
+        ("status", ",".join(read_texts(status, "status")) or None),
         ("workflow_id", workflow_id),
         ("sort_by", sort_by),
         ("sort_order", sort_order),
-        ("limit", limit),
-        ("offset", offset),
+        *_whole((("limit", limit), ("offset", offset))),
     )
     query = tuple((name, str(value)) for name, value in asked if value is not None)
     said = object_or_empty((yield from fetch_json(core, Request("GET", "/api/jobs", query))))
@@ -312,8 +344,12 @@ def job(core: Core, prompt_id: str) -> Flow[Job | None]:
 
     Args:
         prompt_id: The prompt's id.
+
+    Raises:
+        TypeError: The id is not a string.
+        ValueError: It is empty.
     """
-    return read_job((yield from find_object(core, Request("GET", f"/api/jobs/{segment(prompt_id)}"))))
+    return read_job((yield from find_object(core, Request("GET", f"/api/jobs/{prompt_segment(prompt_id)}"))))
 
 
 def cancel_jobs(core: Core, prompt_ids: Sequence[str]) -> Flow[bool]:
@@ -326,9 +362,10 @@ def cancel_jobs(core: Core, prompt_ids: Sequence[str]) -> Flow[bool]:
         Whether any of them could be cancelled.
 
     Raises:
+        TypeError: `prompt_ids` is one string, or something else than strings.
         ServerError: The server is older (404), or an id is invalid (400).
     """
-    body = json_body({"job_ids": list(prompt_ids)})
+    body = json_body({"job_ids": read_texts(prompt_ids, "prompt_ids", "ids")})
     said = object_or_empty((yield from fetch_json(core, Request("POST", "/api/jobs/cancel", content=body))))
     return said.get("cancelled") is True
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...errors import ServerError
+from ...errors import ClientError, ServerError
 from ...json_types import array_or_empty, is_object, text_or_empty, texts_in
-from ..core import Core, ask, call, fetch_json
+from ...nearest import did_you_mean
+from ...number import read_seconds
+from ..core import Core, ask, fetch_json, tell
 from ..flow import Answer, Flow, Part, Request, json_body, segment
 from .server_info import LogEntry, ModelFile, SystemStats
 
@@ -34,12 +36,14 @@ def request(
         content: The body, as it is.
         headers: Additional headers.
         files: Files of a multipart body: name and bytes, by field.
-        timeout: Seconds to wait for the answer.
+        timeout: Seconds to wait for the answer; None for ``Limits.answer``.
 
     Returns:
         The answer, whatever its status.
 
     Raises:
+        TypeError: `timeout` is not a number.
+        ValueError: `timeout` is not more than 0, or more than a million.
         ServerUnreachable: No answer came. A request that may have done something is not
             repeated.
     """
@@ -52,7 +56,7 @@ def request(
         headers or {},
         body,
         parts=parts,
-        timeout=timeout,
+        timeout=None if timeout is None else read_seconds(timeout, "timeout", zero=False),
         repeatable=method.upper() in ("GET", "HEAD"),
     )
     return (yield from ask(core, asked))
@@ -92,7 +96,8 @@ def models(core: Core, folder: str) -> Flow[list[str]]:
     Raises:
         ServerError: The folder does not exist (404).
     """
-    return (yield from _texts(core, f"/api/models/{segment(folder)}"))
+    asked = Request("GET", f"/api/models/{segment(folder)}")
+    return [*texts_in((yield from _of_folder(core, asked, folder)))]
 
 
 def model_files(core: Core, folder: str) -> Flow[list[ModelFile]]:
@@ -100,9 +105,12 @@ def model_files(core: Core, folder: str) -> Flow[list[ModelFile]]:
 
     Args:
         folder: Its kind.
+
+    Raises:
+        ServerError: The folder does not exist, or the server is older and lacks the route (404).
     """
-    path = f"/api/experiment/models/{segment(folder)}"
-    said = yield from fetch_json(core, Request("GET", path))
+    asked = Request("GET", f"/api/experiment/models/{segment(folder)}")
+    said = yield from _of_folder(core, asked, folder)
     return [ModelFile(entry) for entry in array_or_empty(said) if is_object(entry)]
 
 
@@ -125,7 +133,7 @@ def free(core: Core, *, unload_models: bool = True, free_memory: bool = False) -
         free_memory: Whether to drop cached results too.
     """
     body = json_body({"unload_models": unload_models, "free_memory": free_memory})
-    yield from call(core, Request("POST", "/api/free", content=body))
+    yield from tell(core, Request("POST", "/api/free", content=body))
 
 
 def logs(core: Core) -> Flow[str]:
@@ -147,7 +155,7 @@ def subscribe_logs(core: Core, *, enabled: bool = True) -> Flow[None]:
         enabled: False stops it.
     """
     body = json_body({"clientId": core.client_id, "enabled": enabled})
-    yield from call(core, Request("PATCH", "/internal/logs/subscribe", content=body))
+    yield from tell(core, Request("PATCH", "/internal/logs/subscribe", content=body))
 
 
 def workflow_templates(core: Core) -> Flow[dict[str, list[str]]]:
@@ -183,6 +191,28 @@ def _object(core: Core, path: str) -> Flow[dict[str, Any]]:
 
 def _texts(core: Core, path: str) -> Flow[list[str]]:
     return [*texts_in((yield from fetch_json(core, Request("GET", path))))]
+
+
+def _of_folder(core: Core, asked: Request, folder: str) -> Flow[Any]:
+    """What a server says about a model folder.
+
+    Raises:
+        ServerError: It has no such folder; then the error names the nearest one.
+    """
+    try:
+        return (yield from fetch_json(core, asked))
+    except ServerError as error:
+        if error.status != 404:
+            raise
+        missing = error
+    try:
+        folders = yield from model_folders(core)
+    except ClientError:
+        raise missing from None
+    if not folders or folder in folders:
+        raise missing
+    hint = did_you_mean(folder, folders, f"available: {', '.join(folders)}")
+    raise ServerError(f"{core.address} has no model folder {folder!r}; {hint}", 404, missing.body)
 
 
 def find_object(core: Core, asked: Request) -> Flow[dict[str, Any] | None]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...errors import ServerError
 from ...json_types import array_or_empty, is_object, object_or_empty, text_or_empty, texts_in
-from ..core import Core, call, fetch_json
+from ..core import Core, call, fetch_json, tell
 from ..flow import Flow, Request, json_body, segment
 from .server_info import UserFile, Users
 
@@ -53,7 +53,7 @@ def store_settings(core: Core, values: dict[str, Any]) -> Flow[None]:
     Args:
         values: By id.
     """
-    yield from call(core, Request("POST", "/api/settings", content=json_body(values)))
+    yield from tell(core, Request("POST", "/api/settings", content=json_body(values)))
 
 
 def store_setting(core: Core, setting_id: str, value: object) -> Flow[None]:
@@ -63,7 +63,7 @@ def store_setting(core: Core, setting_id: str, value: object) -> Flow[None]:
         setting_id: Its id.
         value: Any JSON value.
     """
-    yield from call(core, Request("POST", f"/api/settings/{segment(setting_id)}", content=json_body(value)))
+    yield from tell(core, Request("POST", f"/api/settings/{segment(setting_id)}", content=json_body(value)))
 
 
 def list_userdata(core: Core, folder: str = ".", *, recurse: bool = True) -> Flow[list[str]]:
@@ -147,4 +147,4 @@ def delete_userdata(core: Core, path: str) -> Flow[None]:
     Raises:
         ServerError: There is no such file (404).
     """
-    yield from call(core, Request("DELETE", f"/api/userdata/{segment(path)}", repeatable=False))
+    yield from tell(core, Request("DELETE", f"/api/userdata/{segment(path)}", repeatable=False))
