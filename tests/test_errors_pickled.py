@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import inspect
 import pickle
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from comfyflow.schema import Schema
 REPORT = validate_prompt({"1": {"class_type": "A", "inputs": {}}}, Schema({}))
 ARGUMENTS: dict[str, Any] = {
     "class_type": "KSampler",
+    "code": "invalid_parameters",
+    "detail": "it expects a number",
     "error": OSError(28, "No space left on device"),
     "exception_message": "out of range",
     "exception_type": "ValueError",
@@ -58,7 +61,14 @@ def pickled(error: Exception) -> Any:
     return pickle.loads(pickle.dumps(error))  # noqa: S301  # pickled here
 
 
-@pytest.mark.parametrize("kind", tree(errors.ComfyflowError), ids=lambda kind: kind.__name__)
+def all_errors() -> list[type[Exception]]:
+    """All of the product, whichever modules other tests have imported; tests make some of their own."""
+    for module in ("batch.reader", "importer.link_resolver", "serve.refusal"):
+        importlib.import_module(f"comfyflow.{module}")
+    return [each for each in tree(errors.ComfyflowError) if each.__module__.startswith("comfyflow.")]
+
+
+@pytest.mark.parametrize("kind", all_errors(), ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("copied", [pickled, copy.copy, copy.deepcopy], ids=["pickle", "copy", "deepcopy"])
 def test_an_error_is_the_same_in_another_process(
     kind: type[Exception], copied: Callable[[Exception], Any]
