@@ -155,11 +155,6 @@ def _no_seed(color: int = 0, width: int = 8) -> PreviewImage:
     return PreviewImage(images=LoadImage(image="a.png"))
 
 
-@workflow
-def _no_parameter() -> PreviewImage:
-    return PreviewImage(images=LoadImage(image="a.png"))
-
-
 def test_seeds_find_their_parameter_and_its_limit() -> None:
     assert sorted(row.parameters["noise_seed"] for row in Rows.seeds(4).checked(_small_seed)) == [0, 1, 2, 3]  # type: ignore[type-var]
     with pytest.raises(RowsError, match="only 4 different values, not 5"):
@@ -167,7 +162,7 @@ def test_seeds_find_their_parameter_and_its_limit() -> None:
     for function, why in (
         (_two_seeds, ", but first_seed and second_seed are; name one as NAME=COUNT"),
         (_no_seed, r"; name the one to vary as NAME=COUNT \(parameters: color, width\)"),
-        (_no_parameter, ", which has none"),
+        (workflow(lambda: PreviewImage(images=LoadImage(image="a.png"))), ", which has none"),
     ):
         with pytest.raises(RowsError, match=f"seed is not a parameter of the workflow{why}"):
             Rows.seeds(5).checked(function)
