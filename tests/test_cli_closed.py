@@ -20,10 +20,12 @@ from tests.simulated import NODES, SAVE
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a shell closes the streams")
 
-COMMAND = (
+COMMAND = "from comfyflow.cli import main; main()"
+SIGNALS = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    "from comfyflow.cli import main; main()"
+    "signal.signal(signal.SIGHUP, signal.{}); "
 )
+"""The tests themselves may run in the background or under nohup, which have them ignore signals."""
 SECONDS = 60
 
 
@@ -110,12 +112,21 @@ def test_a_current_folder_that_is_gone_is_named(tmp_path: Path, server: Simulato
     assert (run.returncode, run.stdout, run.stderr) == (2, "", told)
 
 
+def ended(process: subprocess.Popen[Any]) -> int:
+    """The exit status of a process, which is killed if it does not end."""
+    try:
+        return process.wait(SECONDS)
+    finally:
+        process.kill()
+
+
 @pytest.mark.parametrize("hung_up", [True, False])
 def test_a_terminal_that_is_closed_cancels_the_prompt(server: Simulator, file: str, hung_up: bool) -> None:
     """What is written to such a terminal would raise, and the prompt would run on."""
     server.instance.queue.hold(True)
     master, terminal = os.openpty()
-    line = [sys.executable, "-c", COMMAND, "run", file, "--server", server.url]
+    program = SIGNALS.format("SIG_DFL") + COMMAND
+    line = [sys.executable, "-c", program, "run", file, "--server", server.url]
     with subprocess.Popen(line, env=environment(), stdout=terminal, stderr=terminal) as process:
         os.close(terminal)
         with Client(server.url) as client:
@@ -125,7 +136,7 @@ def test_a_terminal_that_is_closed_cancels_the_prompt(server: Simulator, file: s
             if hung_up:
                 os.close(master)
             process.send_signal(signal.SIGHUP)
-            assert process.wait(SECONDS) == 130
+            assert ended(process) == 130
             assert not client.queue().pending
             assert not client.queue().running
     if not hung_up:
@@ -136,7 +147,7 @@ def test_a_terminal_that_is_closed_cancels_the_prompt(server: Simulator, file: s
 
 def test_a_command_under_nohup_goes_on(server: Simulator, file: str, tmp_path: Path) -> None:
     server.instance.queue.hold(True)
-    line = [sys.executable, "-c", f"import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); {COMMAND}"]
+    line = [sys.executable, "-c", SIGNALS.format("SIG_IGN") + COMMAND]
     line += ["run", file, "--server", server.url, "--out", str(tmp_path / "made"), "-q"]
     with subprocess.Popen(line, env=environment(), stdout=subprocess.PIPE, text=True) as process:
         with Client(server.url) as client:
@@ -145,4 +156,4 @@ def test_a_command_under_nohup_goes_on(server: Simulator, file: str, tmp_path: P
                 time.sleep(0.02)
         process.send_signal(signal.SIGHUP)
         server.instance.queue.hold(False)
-        assert process.wait(SECONDS) == 0
+        assert ended(process) == 0

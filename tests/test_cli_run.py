@@ -216,9 +216,11 @@ def test_the_servers_commands(command: Command, server: Simulator, script: str, 
 def test_ctrl_c_cancels_the_prompt_on_the_server(script: str, number: signal.Signals) -> None:
     with Simulator() as server:
         server.simulate("EmptyImage", lambda **_inputs: time.sleep(4))
-        # A shell that runs the tests in the background has them, and what they start, ignore Ctrl-C.
+        # A shell that runs the tests in the background has them, and what they start, ignore Ctrl-C;
+        # nohup has them ignore SIGHUP.
         program = (
             "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+            f"signal.signal({int(number)}, signal.SIG_DFL) if {int(number)} != signal.SIGINT else None; "
             "from comfyflow.cli import main; main()"
         )
         with subprocess.Popen(
