@@ -325,7 +325,11 @@ def _advice(value: object) -> str:
     if written is not None:
         unit = {"": "", "K": " * 1024", "M": " * MIB", "G": " * GIB"}[written[2].upper()]
         return f"; write {written[1]}{unit}"
-    return "; to allow any, write a large number such as 2**60" if value in (None, math.inf) else ""
+    return (
+        "; to allow any, write a large number such as 2**60"
+        if value is None or (isinstance(value, float) and value == math.inf)
+        else ""
+    )
 
 
 _DEFAULT: Final = Bounds()

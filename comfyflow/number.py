@@ -87,3 +87,5 @@ def _as_float(value: Any) -> float:
         return float(given)
     except OverflowError:  # a whole number with hundreds of digits
         return math.inf if given > 0 else -math.inf
+    except (TypeError, ValueError):  # a duration of NumPy, a signaling NaN
+        return math.nan

@@ -116,6 +116,24 @@ def test_what_was_registered_and_what_was_closed_stays_so(server: Simulator) -> 
     assert "this client is closed" in told
 
 
+def test_the_address_and_the_id_are_the_parents_own_whatever_has_changed(
+    server: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COMFYFLOW_SERVER", server.url)
+    with Client(client_id="ours") as client:
+        client.connect()
+        monkeypatch.setenv("COMFYFLOW_SERVER", "http:/nowhere")
+        url, client_id, files = in_child(
+            lambda: (client.connect().url, client.client_id, len(client.run(prompt()).files))
+        )
+        assert (url, files) == (server.url, 1)
+        assert client_id.startswith("ours-")
+        assert client.connected
+        kinds: list[str] = []
+        client.run(prompt(), on_event=lambda event: kinds.append(type(event).__name__))
+        assert "NodeFinished" in kinds
+
+
 def test_a_handle_belongs_to_the_process_that_has_sent_its_prompt(server: Simulator) -> None:
     with Client(server.url) as client:
         handle = client.submit(prompt())

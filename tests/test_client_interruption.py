@@ -423,6 +423,32 @@ def test_a_client_closes_in_a_task_that_is_cancelled_again(server: Simulator) ->
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("through", ["wait_for", "task"])
+def test_a_callback_that_waits_for_the_end_of_its_client_in_another_task(
+    server: Simulator, through: str
+) -> None:
+    """Before Python 3.12 `asyncio.wait_for` makes such a task."""
+
+    async def main() -> None:
+        ended = asyncio.Event()
+
+        async def close(_: object) -> None:
+            try:
+                if through == "task":
+                    await asyncio.create_task(client.close())
+                else:
+                    await asyncio.wait_for(client.close(), 30)
+            finally:
+                ended.set()
+
+        client = AsyncClient(server.url)
+        client.once("status", close)
+        await asyncio.wait_for(ended.wait(), 60)
+        assert client.closed
+
+    asyncio.run(main())
+
+
 def test_a_listener_may_be_awaited(server: Simulator) -> None:
     async def main() -> list[type]:
         told: list[type] = []

@@ -53,6 +53,14 @@ class AnswerCache:
             self._kept[key] = (self._clock(), answer)
         return answer
 
+    def again(self, life: Callable[[], object]) -> AnswerCache:
+        """An empty one of the same kind.
+
+        Args:
+            life: Changes whenever the server may be a different one.
+        """
+        return AnswerCache(self._seconds, self._clock, life)
+
     def clear(self) -> None:
         """Forget all answers."""
         self._kept.clear()

@@ -7,7 +7,7 @@ import contextlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from typing import Any, Final, TypeVar, cast
 
@@ -54,6 +54,9 @@ T = TypeVar("T")
 
 
 _SENDING_SECONDS: Final = 0.5
+
+
+_ENDING_SECONDS: Final = 2.0
 
 
 def _spare_imports() -> None:
@@ -265,10 +268,7 @@ class AsyncDriver:
         if self._going_on:
             await asyncio.wait(self._going_on, timeout=_SENDING_SECONDS)
         self.core.hub.close()
-        beside = self._beside - {caller}
-        for task in beside:
-            task.cancel()
-        await asyncio.gather(*beside, return_exceptions=True)
+        await _cancelled(self._beside - {caller})
         await self._end_calls(caller)
         await self._socket.close()
         await self._cut(caller)
@@ -326,8 +326,7 @@ class AsyncDriver:
         if task is None or task is caller:
             return
         await asyncio.wait({task}, timeout=_SENDING_SECONDS)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await _cancelled({task})
 
     async def _cut(self, caller: asyncio.Task[Any] | None) -> None:
         """Let requests in flight finish, and cancel those that do not.
@@ -339,9 +338,7 @@ class AsyncDriver:
             await asyncio.wait(self._sending, timeout=_SENDING_SECONDS)
         cut = {*self._sending, *self._going_on} - {caller}
         self._sending = set()
-        for task in cut:
-            task.cancel()
-        await asyncio.gather(*cut, return_exceptions=True)
+        await _cancelled(cut)
 
     async def _send(self, effect: Send) -> Answer:
         """Send a request in its own task, which `close` can cancel."""
@@ -395,6 +392,17 @@ class AsyncDriver:
                     async for chunk in response.aiter_raw():
                         body.write(chunk)
                 return body.answer
+
+
+async def _cancelled(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Cancel tasks and wait for their end, but not forever: one may wait for this client to be closed."""
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        done, _ = await asyncio.wait(tasks, timeout=_ENDING_SECONDS)
+        for task in done:
+            if not task.cancelled():
+                task.exception()  # asked for, so that Python does not report it as never retrieved
 
 
 _CLOSING: Final[set[asyncio.Task[None]]] = set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import random
 import time
 import uuid
@@ -100,7 +101,7 @@ class Core:
     ) -> None:
         self.address = address
         self.credentials = credentials
-        self.client_id: Final = client_id or str(uuid.uuid4())
+        self.client_id: str = client_id or str(uuid.uuid4())
         self.limits: Limits = limits or Limits()
         self.bounds: Final = bounds or Bounds.from_environment()
         self.middleware: Final[list[Middleware]] = [*middleware]
@@ -126,7 +127,7 @@ class Core:
         """The cache that is kept between runs."""
         self.schemas: dict[str | None, tuple[float, Schema]] = {}
         self.hub: Hub = Hub(new_signal, self.clock)
-        self.cache: Final = AnswerCache(cache_seconds, clock, lambda: self.hub.connections)
+        self.cache: AnswerCache = AnswerCache(cache_seconds, clock, lambda: self.hub.connections)
 
     def within(self, seconds: float | None) -> Core:
         """The same client, with a deadline for everything that is done with it.
@@ -141,6 +142,15 @@ class Core:
         hurried.given = given = read_timeout(seconds)
         hurried.until = None if given is None else self.clock() + max(given, 0.0)
         return hurried
+
+    def again(self) -> Core:
+        """The same client in another process, without connections: its id must be another, too."""
+        other = copy.copy(self)
+        other.client_id = f"{self.client_id}-{os.getpid()}"
+        other.hub = Hub(self.new_signal, self.clock)
+        other.cache = self.cache.again(lambda: other.hub.connections)
+        other.uploads = {}
+        return other
 
     def limited(self, limits: Limits) -> Core:
         """The same client with different limits.

@@ -2,8 +2,9 @@
 
 The child of a fork has a copy of each client, but none of its threads, and its connections are the parent's
 too. Locks that another thread held at that moment stay locked in the child. So a `Client` leaves all of that
-alone there, and opens its own connections under its own id when it is first used. An `AsyncClient` belongs
-to an event loop, which no child shares.
+alone there, and opens its own connections under its own id when it is first used. Functions that were
+registered for events stay the parent's; a transport that was given serves both. An `AsyncClient` belongs to
+an event loop, which no child shares.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from .connection import make_core
 if TYPE_CHECKING:
     from ..client_options import ClientSettings
     from .base import BaseClient
+    from .core import Core
 
 _CLIENTS: Final[weakref.WeakSet[BaseClient]] = weakref.WeakSet()
 _LEFT_ALONE: Final[list[Any]] = []
@@ -47,15 +49,19 @@ def begin(
         transport: See `Client`.
         connect: See `Client`.
     """
-    core = make_core(url, driver.new_signal, settings)
-    client._take(core)
-    held = vars(client)
-    held["_driver"] = made = driver(core, settings, transport, connect)
-    held["_collected"] = finalizer = weakref.finalize(client, made.abandon)
-    finalizer.atexit = False
-    held["_beginning"] = (driver, url, settings, transport, connect)
+    _hold(client, make_core(url, driver.new_signal, settings), driver, settings, transport, connect)
+    vars(client)["_beginning"] = (driver, settings, transport, connect)
     if not driver.awaits:
         _CLIENTS.add(client)
+
+
+def _hold(client: BaseClient, core: Core, driver: Any, *options: Any) -> None:
+    made = driver(core, *options)
+    client._take(core)
+    held = vars(client)
+    held["_driver"] = made
+    held["_collected"] = finalizer = weakref.finalize(client, made.abandon)
+    finalizer.atexit = False
 
 
 def begin_again(client: BaseClient) -> None:
@@ -63,10 +69,9 @@ def begin_again(client: BaseClient) -> None:
     with _Beginning.lock:
         held = vars(client)
         if "_core" not in held:
-            resolvers, layers = held["_resolvers"], held.pop("_layers")
-            begin(client, *held["_beginning"])
+            resolvers = held["_resolvers"]
+            _hold(client, held["_former"].again(), *held["_beginning"])
             held["_resolvers"] = resolvers
-            held["_core"].middleware[:] = layers
 
 
 def _refuse(*_: object, **__: object) -> NoReturn:
@@ -83,7 +88,7 @@ def _in_child() -> None:
         if not held.keys() >= PARTS or held["_core"].hub.stop.is_set():
             continue
         held["_collected"].detach()
-        held["_layers"] = [*held["_core"].middleware]
+        held["_former"] = held["_core"]
         held["_driver"].drive = _refuse  # for handles
         _LEFT_ALONE.append([held.pop(name) for name in PARTS])
 

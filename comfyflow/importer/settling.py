@@ -24,6 +24,7 @@ from .live_graph import (
     common_type,
     slots_connect,
 )
+from .node_shape import NodeShape
 from .workflow_graph import LoadedWorkflow
 
 _SAMPLERS: Final = ("KSampler", "KSamplerAdvanced")
@@ -35,7 +36,7 @@ def settle(workflow: LoadedWorkflow, rules: EditorRules) -> None:
         for node in graph.nodes:
             if node.role == "class":
                 shape = node.shape
-                if shape is None or not shape.is_steady or len(node.inputs) != len(shape.inputs) or node.pack:
+                if shape is None or not shape.is_steady or not _is_as_shaped(node, shape):
                     _drop_stale_slots(graph, node)
                 _correct_values(node, rules)
         _place_links(graph)
@@ -98,6 +99,11 @@ def _open_circle(graph: LGraph, node: LGraphNode, known: set[int]) -> None:
         seen.add(id(before))
         current = before
     known |= seen
+
+
+def _is_as_shaped(node: LGraphNode, shape: NodeShape) -> bool:
+    """Whether it has as many slots and widgets as its class gives it: packs may have changed them."""
+    return len(node.inputs) == len(shape.inputs) and len(node.widgets) == len(shape.widgets) and not node.pack
 
 
 def _drop_stale_slots(graph: LGraph, node: LGraphNode) -> None:
