@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any
 
 import anyio
+import h11
 import pytest
 
 from comfyflow.client import AsyncClient, Client
@@ -286,6 +287,26 @@ def test_what_is_no_answer_to_an_interrupt_is_refused_first(server: Simulator) -
     with Client(server.url) as client, pytest.raises(ValueError, match='"cancel" or "leave"'):
         client.run(prompt(), on_interrupt="stop")  # type: ignore[call-overload]
     assert not server.prompts
+
+
+def test_an_interrupt_that_leaves_a_connection_in_disorder_spoils_no_later_request(
+    server: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready, begun = h11.Connection.start_next_cycle, threading.Event()
+
+    def interrupted(connection: h11.Connection) -> None:
+        if connection.our_role is h11.CLIENT and not begun.is_set():
+            begun.set()
+            raise KeyboardInterrupt
+        ready(connection)
+
+    with Client(server.url, websocket=False) as client:
+        assert not client.queue().running
+        monkeypatch.setattr(h11.Connection, "start_next_cycle", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            client.queue()
+        assert not client.queue().running
+        assert client.run(prompt()).prompt_id
 
 
 # Tasks

@@ -235,6 +235,13 @@ class BlockingDriver:
             if self._http.is_closed:  # by another thread, between the two lines above, or by a hook
                 raise closed(request, begun="Cannot send a request" not in str(error)) from None
             raise
+        except Exception as error:
+            # An interrupt came while httpcore made a connection ready for the next request. h11 refuses that
+            # request, and only then is the connection made ready or closed: it is sent again.
+            if not _is_of_h11(error):
+                raise
+            again = httpx.LocalProtocolError("an interrupt has left a connection in disorder")
+            raise unreachable(self.core, request, again, self._options.proxy) from None
 
     def _send_directly(
         self, pool: httpcore.ConnectionPool, effect: Send, pace: Pace, halt: Halt | None
@@ -257,6 +264,14 @@ class BlockingDriver:
                 read = pieces(response)
                 body = AnswerBody(self.core, effect, head_of(response), unpacked=read is not None)
                 return _receive(response, response.iter_raw() if read is None else read, body, halt)
+
+
+def _is_of_h11(error: BaseException) -> bool:
+    """Whether h11 itself raised an error."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and str(trace.tb_frame.f_globals.get("__name__")).startswith("h11.")
 
 
 def _receive(
