@@ -99,6 +99,8 @@ LIMITS: Final[dict[str, Limit]] = {
     "test_client_closing.test_a_client_that_is_collected_leaves_nothing": Limit(
         "no socket, for which this waits in a loop of its own", "TooLong", 5
     ),
+    "test_client_interruption.test_an_interrupt_in_the_midst_of_a_connection_spoils_no_request": _QUEUE,
+    "test_client_interruption.test_a_callback_that_waits_for_the_end_of_its_client": _NO_SOCKET,
     "test_client_refusal.test_a_class_that_the_server_lacks_is_named_with_the_nearest_that_it_has": Limit(
         "only the sentence of a refusal, and no list of node classes",
         r"'invalid_workflow', None\)|assert False\s.*startswith",
