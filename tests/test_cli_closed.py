@@ -155,7 +155,7 @@ def test_a_terminal_that_is_closed_cancels_the_prompt(server: Simulator, file: s
     if not hung_up:
         reading.join(SECONDS)
         os.close(master)
-        assert b"is cancelled on the server" in b"".join(told)
+        assert b"is cancelled on the" in b"".join(told)  # a terminal of 80 columns may wrap the line there
 
 
 def test_a_command_under_nohup_goes_on(server: Simulator, file: str, tmp_path: Path) -> None:
