@@ -63,6 +63,6 @@ def test_a_timeout_is_the_one_that_was_given(kind: str, options: dict[str, Any])
     """Not what the sending had left of it."""
     with Simulator(NODES) as server:
         server.instance.queue.hold(True)
-        late = pytest.raises(WaitTimeout, match="has not ended after 1 s; ")
+        late = pytest.raises(WaitTimeout, match="has not ended after 3 s; ")
         with connected(kind, server.url, middleware=[slowly]) as client, late:
-            client.run(SAVE, timeout=1, **options)
+            client.run(SAVE, timeout=3, **options)
